@@ -1,0 +1,1 @@
+"""imaginable: your own images as a generative model whose latent space you can explore."""

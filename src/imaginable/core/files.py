@@ -1,0 +1,78 @@
+"""Files that are never seen half-written: temporary name, fsync, rename."""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from imaginable.core.errors import UserError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yields a temporary path beside `path`; on success it is synced and renamed onto `path`.
+
+    On any failure the temporary file is removed and `path` is as it was.
+    Raises UserError when the disk is full or the folder cannot be written.
+    """
+    path = Path(path)
+    # the suffix stays last, because writers such as Pillow and numpy choose the format by it
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        _sync(temporary)
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    except BaseException as error:
+        temporary.unlink(missing_ok=True)
+        reason = _disk_reason(error)
+        if reason:
+            raise UserError(f"{path}: {reason}; what was there before is unchanged") from error
+        raise
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_text(path: Path, content: str) -> None:
+    write_bytes(path, content.encode("utf-8"))
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "posix":  # Windows cannot open folders
+        _sync(folder)
+
+
+def _disk_reason(error: BaseException) -> str | None:
+    """Why the system refused to write, in plain words, or None when it was something else."""
+    reasons = {
+        errno.ENOSPC: "the disk is full, free some space",
+        errno.EDQUOT: "your disk quota is used up, free some space",
+        errno.EFBIG: "the file is larger than this disk or account allows",
+        errno.EACCES: "no permission to write here",
+        errno.EROFS: "the disk is read-only",
+        errno.ENOTDIR: "a file stands where a folder is needed",
+    }
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, OSError) and seen.errno in reasons:
+            return reasons[seen.errno]
+        # torch's zip writer and safetensors report a short write without an errno
+        text = str(seen)
+        if isinstance(seen, Exception) and not isinstance(seen, OSError):
+            if "No space left" in text or "file write failed" in text or "unexpected pos" in text:
+                return reasons[errno.ENOSPC]
+        seen = seen.__cause__ or seen.__context__
+    return None

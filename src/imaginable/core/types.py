@@ -1,0 +1,90 @@
+"""The few nouns that everything shares: what data is, what a batch holds, where training stands, what a loss is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Kind = Literal["images", "points"]
+
+
+@dataclass(frozen=True)
+class DataSpec:
+    """What networks must know of the data.
+
+    kind: what an item is; `images` are float tensors in [-1, 1].
+    shape: one item, (channels, height, width) for images, (dimensions,) for points.
+    classes: names of the labels 0, 1, ...; empty without labels.
+    factors: names of the known factors of variation, in the order of `Batch.factors`' columns.
+    count: training items.
+    """
+
+    kind: Kind
+    shape: tuple[int, ...]
+    classes: tuple[str, ...] = ()
+    factors: tuple[str, ...] = ()
+    vocabulary: tuple[str, ...] = ()
+    target_shape: tuple[int, ...] | None = None
+    count: int = 0
+
+    @property
+    def dimensions(self) -> int:
+        """Numbers in one item."""
+        return int(torch.Size(self.shape).numel())
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Items that travel together. Everything has the batch as its first dimension.
+
+    x: the items, (n, *spec.shape). y: the paired or second-domain datum. label: (n,) int64, -1 = unknown.
+    hole: mask of what is to be filled. lengths: of sequences. factors: (n, factors) float.
+    drawn: what `Phase.draw` made at the start of the cycle.
+    """
+
+    x: Tensor
+    y: Tensor | None = None
+    label: Tensor | None = None
+    hole: Tensor | None = None
+    lengths: Tensor | None = None
+    factors: Tensor | None = None
+    drawn: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def to(self, device: torch.device) -> Batch:
+        moved = {name: value.to(device) for name, value in self._present().items()}
+        return replace(self, **moved)
+
+    def part(self, start: int, stop: int) -> Batch:
+        """Items start..stop, for micro-batches."""
+        return replace(self, **{name: value[start:stop] for name, value in self._present().items()})
+
+    def _present(self) -> dict[str, Tensor]:
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where training stands. The clock is images seen."""
+
+    seen: int
+    total: int
+    step: int
+
+    @property
+    def fraction(self) -> float:
+        return min(1.0, self.seen / self.total)
+
+
+class Loss:
+    """A scalar to descend and scalars to plot: `Loss(total, kl=..., reconstruction=...)`."""
+
+    def __init__(self, total: Tensor, **terms: Tensor) -> None:
+        self.total = total
+        self.terms = {name: term.detach() for name, term in terms.items()}
