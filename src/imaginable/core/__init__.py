@@ -1,0 +1,1 @@
+"""Layer 0: imports nothing of the package."""

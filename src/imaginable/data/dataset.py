@@ -18,11 +18,12 @@ class DataOptions:
     source: str
     """a folder (sub-folders are classes), a zip, an .npz, or a built-in: sneakers, digits, gaussians"""
     size: int | None = None
-    """pixels on a side; by default the pictures' own size when they share one that the method takes, else 64"""
+    """pixels on a side; by default the pictures' own (or the nearest that the method takes) if all share one,
+    else 64"""
     colour: Literal["auto", "grey", "rgb"] = "auto"
     """auto: grey when every picture is"""
     unlabelled: bool = False
-    """sub-folders are not classes"""
+    """sub-folders are not classes; labels are not read at all"""
     fit: Literal["crop", "pad"] = "crop"
     """pictures that are not square: cut to the middle square, or padded to one"""
     flip: bool = False

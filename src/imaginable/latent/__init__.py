@@ -1,0 +1,1 @@
+"""Working in latent space: tensors in, tensors out, the same for every model."""

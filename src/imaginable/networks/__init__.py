@@ -1,0 +1,1 @@
+"""Networks: modules only; they know neither objectives nor training."""

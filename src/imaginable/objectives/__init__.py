@@ -1,0 +1,1 @@
+"""Pure per-item functions of tensors, named as in the papers. Callers average over items."""

@@ -1,0 +1,54 @@
+"""Codes that a person names: a picture, a seed, or the average of a labelled group."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from torch import Tensor
+
+from imaginable.apps import _pictures
+from imaginable.apps._pictures import Say
+from imaginable.core.errors import UserError
+from imaginable.data import images
+from imaginable.data.prepare import prepare
+from imaginable.methods._method import Encodes
+from imaginable.model import Model
+from imaginable.training import job as jobs
+from imaginable.training.run import Run
+
+
+def code(word: str, run: Path, model: Model, say: Say = print) -> Tensor:
+    """The code that `word` stands for, of the model's code shape.
+
+    A whole number is a seed; an existing file or folder its (mean) code; `label:NAME` the mean code of the
+    training items of that class. Raises UserError for anything else.
+    """
+    if word.lstrip("-").isdigit():
+        return model.latents(1, int(word))[0]
+    _need_encoder(word, model)
+    if word.startswith("label:"):
+        return _group(word.removeprefix("label:"), run, model)
+    if _pictures.is_data(word):
+        return model.encode_tensor(images.to_float(_pictures.read(word, model, say).arrays)).mean(0)
+    raise UserError(f"{word}: neither a seed (a whole number), nor a picture or folder, nor label:NAME of a class")
+
+
+def _need_encoder(word: str, model: Model) -> None:
+    if not model.can(Encodes):
+        raise UserError(
+            f"{word}: {model.name} has no encoder, so pictures and groups have no codes; name seeds (whole numbers)"
+        )
+
+
+def _group(name: str, run: Path, model: Model) -> Tensor:
+    classes = model.trained.spec.classes
+    if name not in classes:
+        known = ", ".join(classes) or "none: the model was trained without labels"
+        raise UserError(f"label:{name}: no such class (classes: {known})")
+    job_file = Run(Path(run)).job
+    if not job_file.exists():
+        raise UserError(f"label:{name}: {run} is a model without its run, so its training data is not known")
+    job = jobs.load(job_file)
+    dataset = prepare(job.data, sizes=job.method.sizes.takes)
+    chosen = dataset.train[dataset.labels[dataset.train] == classes.index(name)]
+    return model.encode_tensor(dataset.batch(chosen).x).mean(0)

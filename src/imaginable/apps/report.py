@@ -1,0 +1,180 @@
+"""report.html: what a run became, in one file that needs no network."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+import torch
+
+from imaginable import model as models
+from imaginable.apps._pictures import Say
+from imaginable.core import config, files
+from imaginable.core.errors import UserError
+from imaginable.data import images
+from imaginable.data.dataset import Dataset
+from imaginable.data.prepare import prepare
+from imaginable.methods import summary
+from imaginable.methods._method import Encodes, Samples, name_of
+from imaginable.model import Model
+from imaginable.training import job as jobs
+from imaginable.training.run import Run
+
+matplotlib.use("agg")
+
+STYLE = """
+:root { color-scheme: light dark; --soft: color-mix(in srgb, currentColor 55%, transparent); }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.6rem; margin-bottom: 0 } h2 { font-size: 1.1rem; margin: 2rem 0 .4rem }
+p, td, figcaption { color: var(--soft) } code { font-size: .9em }
+figure { display: inline-block; margin: 0 1rem 1rem 0; vertical-align: top; max-width: 100% }
+img { image-rendering: pixelated; max-width: 100%; border-radius: 4px } img.plot { image-rendering: auto; background: #fff }
+article + article { border-top: 1px solid var(--soft); margin-top: 3rem; padding-top: 1rem }
+.warning { color: #b45309 }
+"""
+
+
+def write(folder: Path, dataset: Dataset | None = None) -> Path:
+    """Writes the run's own report; returns its path."""
+    run = Run(folder)
+    files.write_text(run.report, _page(run.folder.name, [_article(run, dataset)]))
+    return run.report
+
+
+def report(runs: Sequence[Path], *, out: Path, say: Say = print) -> Path:
+    """One page for several runs, below each other."""
+    found = [Run(folder) for folder in runs]
+    for run in found:
+        run.require()
+    if not found:
+        raise UserError("report: name at least one run")
+    files.write_text(out, _page("imaginable", [_article(run, None) for run in found]))
+    say(f"report: {out}")
+    return out
+
+
+def _page(title: str, articles: Sequence[str]) -> str:
+    head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>'
+    view = '<meta name="viewport" content="width=device-width, initial-scale=1">'
+    return f"{head}{view}<style>{STYLE}</style><main>{''.join(articles)}</main></html>\n"
+
+
+def _article(run: Run, dataset: Dataset | None) -> str:
+    job = jobs.load(run.job)
+    dataset = dataset or prepare(job.data, sizes=job.method.sizes.takes)
+    lines, model = run.lines(), models.load(run.folder)
+    parts = [
+        f"<h1>{html.escape(run.folder.name)}</h1>",
+        f"<p>{html.escape(_summary(job.method))}</p>",
+        _facts(run, job, lines, dataset),
+        *_announcements(lines),
+        *_latest(run),
+        *_morph(model, dataset),
+        *_through_time(run),
+        _curves(lines),
+        f"<p>All pictures but the originals in the reconstructions are synthetic, made by {html.escape(model.origin())}.</p>",
+    ]
+    return f"<article>{''.join(parts)}</article>"
+
+
+def _summary(method: Any) -> str:
+    name = name_of(method)
+    return f"{name}: {type(method).__doc__}" if "_" in type(method).__module__ else summary(name)
+
+
+def _facts(run: Run, job: Any, lines: list[dict[str, Any]], dataset: Dataset) -> str:
+    last = lines[-1] if lines else {"seen": 0, "seconds": 0.0}
+    manifest = json.loads(run.manifest.read_text()) if run.manifest.exists() else {}
+    skipped = len(manifest.get("skipped", ()))
+    machine = config.load(run.job).get("environment", {})
+    facts = [
+        f"{len(dataset.train):,} training items of <code>{html.escape(job.data.source)}</code>, "
+        f"{len(dataset.held_out):,} held out" + (f", {skipped} bad files skipped" if skipped else ""),
+        f"{last['seen']:,} images seen in {last['seconds'] / 60:.1f} minutes of the last session, seed {job.training.seed}, "
+        f"{job.training.precision}, {machine.get('device')}, {machine.get('threads')} threads",
+    ]
+    return "".join(f"<p>{fact}</p>" for fact in facts)
+
+
+def _announcements(lines: list[dict[str, Any]]) -> Iterator[str]:
+    for line in lines:
+        if "health" in line:
+            yield f'<p class="warning">image {line["seen"]:,}: {html.escape(line["health"])}</p>'
+
+
+def _latest(run: Run) -> Iterator[str]:
+    captions = {
+        "samples": "Samples: pictures that never were, from random latent codes",
+        "reconstructions": "Held-out originals, each above its reconstruction",
+    }
+    for kind, caption in captions.items():
+        sheets = run.sheets(kind)
+        if sheets:
+            yield _figure(sheets[-1].read_bytes(), "png", caption, scale=1.0)
+
+
+def _morph(model: Model, dataset: Dataset) -> Iterator[str]:
+    """Through four held-out pictures, or four random codes."""
+    if model.trained.spec.kind != "images":
+        return
+    if model.can(Encodes):
+        stops = model.encode_tensor(dataset.batch(dataset.held_out[:4]).x)
+        caption = "Morph through the codes of held-out pictures"
+    else:
+        stops, caption = model.latents(4), "Morph through random codes"
+    if len(stops) < 2:
+        return
+    way = "along great circles" if model.can(Samples) else "along straight lines"
+    rows = [model.decode_array(model.path(torch.stack([a, b]), 10)) for a, b in zip(stops[:-1], stops[1:], strict=True)]
+    buffer = io.BytesIO()
+    images.picture(images.sheet(np.concatenate(rows), 10)).save(buffer, format="PNG")
+    yield _figure(buffer.getvalue(), "png", f"{caption}, {way}", scale=1.0)
+
+
+def _through_time(run: Run) -> Iterator[str]:
+    sheets = run.sheets("samples") or run.sheets("reconstructions")
+    chosen = sorted({0, len(sheets) // 4, len(sheets) // 2})[: len(sheets)]
+    if len(sheets) < 4:
+        return
+    yield "<h2>The same codes through time</h2>"
+    for number in chosen:
+        seen = int(sheets[number].stem.rpartition("-")[2])
+        yield _figure(sheets[number].read_bytes(), "png", f"{seen:,} images", scale=0.5)
+
+
+def _curves(lines: list[dict[str, Any]]) -> str:
+    """Every logged term against images seen."""
+    names = [name for name in (lines[-1] if lines else ()) if name not in ("seen", "step", "seconds", "health")]
+    if not names:
+        return ""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(3.2 * len(names), 2.4), layout="constrained")
+    for name, axis in zip(names, np.atleast_1d(figure.subplots(1, len(names))), strict=True):
+        rows = [(line["seen"], line[name]) for line in lines if name in line]
+        seen, values = zip(*rows, strict=True)
+        axis.plot(seen, values, linewidth=1)
+        axis.set_title(name, fontsize=10)
+        axis.tick_params(labelsize=7)
+        tail = values[len(values) // 10 :]
+        if len(tail) > 1 and max(tail) > min(tail):  # the first steps would flatten all the rest
+            axis.set_ylim(min(tail) - 0.05 * (max(tail) - min(tail)), max(tail) + 0.05 * (max(tail) - min(tail)))
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110)
+    return "<h2>Losses, against images seen</h2>" + _figure(buffer.getvalue(), "png", "", scale=0.9, kind="plot")
+
+
+def _figure(content: bytes, form: str, caption: str, scale: float, kind: str = "sheet") -> str:
+    from PIL import Image
+
+    width = round(Image.open(io.BytesIO(content)).width * scale)
+    data = base64.b64encode(content).decode()
+    image = f'<img class="{kind}" width="{width}" alt="{html.escape(caption)}" src="data:image/{form};base64,{data}">'
+    return f"<figure>{image}<figcaption>{html.escape(caption)}</figcaption></figure>"

@@ -1,0 +1,99 @@
+"""Several processes as one: started by torchrun, gradients averaged by one flat all-reduce."""
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+
+def rank() -> int:
+    return dist.get_rank() if _running() else 0
+
+
+def ranks() -> int:
+    return dist.get_world_size() if _running() else 1
+
+
+def _running() -> bool:
+    return dist.is_available() and dist.is_initialized()
+
+
+@contextmanager
+def processes() -> Iterator[None]:
+    """Joins the group that torchrun describes in the environment, and leaves it cleanly. Alone: nothing."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1 or _running():
+        yield
+        return
+    on_gpu = torch.cuda.is_available()
+    if on_gpu:
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+    dist.init_process_group("nccl" if on_gpu else "gloo")
+    try:
+        yield
+        # everyone arrives before anyone tears down: a peer that vanishes while another still
+        # waits on a socket is what makes gloo abort
+        dist.barrier()
+    finally:
+        dist.destroy_process_group()
+
+
+def wait() -> None:
+    """Until every rank is here."""
+    if _running():
+        dist.barrier()
+
+
+@contextmanager
+def first_alone() -> Iterator[None]:
+    """Rank 0 runs the block before the others, which then find its result on disk."""
+    if rank() != 0:
+        wait()
+    try:
+        yield
+    finally:
+        if rank() == 0:
+            wait()
+
+
+def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
+    """Replaces every gradient by its mean over the ranks; parameters without gradient are skipped."""
+    if not _running():
+        return
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    if not gradients:
+        return
+    flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
+    dist.all_reduce(flat)
+    flat /= ranks()
+    start = 0
+    for gradient in gradients:
+        gradient.copy_(flat[start : start + gradient.numel()].view_as(gradient))
+        start += gradient.numel()
+
+
+def average(value: Tensor) -> Tensor:
+    """Mean over the ranks."""
+    if _running():
+        value = value.clone()
+        dist.all_reduce(value)
+        value /= ranks()
+    return value
+
+
+def broadcast_buffers(module: nn.Module) -> None:
+    """Everyone takes rank 0's buffers (batch statistics and the like)."""
+    if _running():
+        for buffer in module.buffers():
+            dist.broadcast(buffer, src=0)
+
+
+def any_rank(flag: bool) -> bool:
+    """Whether the flag is set on any rank."""
+    if not _running():
+        return flag
+    value = torch.tensor(float(flag), device="cuda" if dist.get_backend() == "nccl" else "cpu")
+    dist.all_reduce(value)
+    return bool(value > 0)

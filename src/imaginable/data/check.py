@@ -1,0 +1,218 @@
+"""Looks at every picture once and says what is there, what was put right and what cannot be used."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from imaginable.data.items import Item, Source, SourceKind
+from imaginable.data.propose import mirror_ratio, propose_flip, propose_size
+from imaginable.data.shape import shape_of
+from imaginable.data.sources import open_source
+from imaginable.data.survey import Advance, Examined, digest, examine
+
+if TYPE_CHECKING:
+    from imaginable.data.dataset import DataOptions
+
+SAMPLE = 400
+"""pictures that the proposals are measured on"""
+
+EXTREME = 4.0
+"""longer over shorter side, beyond which a picture is pointed out"""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a pass over the data found; names are paths relative to the source.
+
+    found: items looked at. items: the usable ones, in order. keys: for each its content, equal for exact
+    duplicates. digests: name -> hash of the file. fixed: what was done -> names. skipped, flagged: name ->
+    why. duplicates: groups of names. classes, splits: name -> usable items. sizes: (width, height) ->
+    pictures. own_size: pixels on a side of a source that is made of arrays. mirror: see
+    propose.mirror_ratio, None where it was not measured.
+    sample: some pictures, uint8 (h, w, 1 | 3) each.
+    """
+
+    where: str
+    kind: SourceKind
+    points: bool
+    found: int
+    items: tuple[Item, ...]
+    keys: tuple[str, ...]
+    digests: Mapping[str, str]
+    fixed: Mapping[str, tuple[str, ...]]
+    skipped: Mapping[str, str]
+    flagged: Mapping[str, str]
+    duplicates: tuple[tuple[str, ...], ...]
+    classes: Mapping[str, int]
+    splits: Mapping[str, int]
+    sizes: Mapping[tuple[int, int], int]
+    grey: bool
+    factors: tuple[str, ...]
+    factor_values: Mapping[str, tuple[str, ...]]
+    others: Mapping[str, int]
+    notes: tuple[str, ...]
+    own_size: int | None = None
+    mirror: float | None = None
+    sample: tuple[np.ndarray, ...] = ()
+
+    @property
+    def usable(self) -> int:
+        return len(self.items)
+
+    @property
+    def proposed_flip(self) -> bool:
+        return propose_flip(self.mirror)
+
+    @property
+    def proposed_size(self) -> int | None:
+        return None if self.points else self.own_size or propose_size(self.sizes)
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """The same as plain data, for manifest.json. Digests are per file; arrays have none each."""
+        return {
+            "source": self.where,
+            "kind": self.kind,
+            "found": self.found,
+            "items": self.usable,
+            "sizes": {f"{width}x{height}": count for (width, height), count in self.sizes.items()},
+            "grey": self.grey,
+            "classes": dict(self.classes),
+            "splits": dict(self.splits),
+            "factors": list(self.factors),
+            "factor_values": {name: list(values) for name, values in self.factor_values.items()},
+            "fixed": {fix: list(names) for fix, names in self.fixed.items()},
+            "skipped": dict(self.skipped),
+            "flagged": dict(self.flagged),
+            "duplicates": [list(group) for group in self.duplicates],
+            "others": dict(self.others),
+            "notes": list(self.notes),
+            "digests": dict(self.digests) if self.kind in ("folder", "zip") else {},
+        }
+
+    def lines(self) -> list[str]:
+        """Plain text for the terminal."""
+        from imaginable.data.report import lines
+
+        return lines(self)
+
+
+def check(options: DataOptions, progress: Advance | None = None) -> Checked:
+    """One pass over the source. Bad files are listed, not fatal; without any picture it raises UserError."""
+    shape = shape_of(options, options.size or 64)
+    with open_source(options) as source:
+        tally = Tally(source)
+        if source.points:
+            tally.add_points()
+            return tally.checked()
+        chosen = set(
+            np.linspace(0, len(source.items) - 1, min(SAMPLE, len(source.items))).astype(int).tolist()
+        )
+        sample = []
+        for position, seen in enumerate(examine(source, shape, progress)):
+            tally.add(seen)
+            if position in chosen and seen.decoded:
+                sample.append(seen.decoded.pixels)
+        return tally.checked(mirror_ratio(sample), sample)
+
+
+@dataclass
+class Tally:
+    """Counts examined items as they come."""
+
+    source: Source
+    items: list[Item] = field(default_factory=list)
+    digests: list[str] = field(default_factory=list)
+    pixel_digests: list[str] = field(default_factory=list)
+    fixed: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    skipped: dict[str, str] = field(default_factory=dict)
+    flagged: dict[str, str] = field(default_factory=dict)
+    sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
+    grey: list[str] = field(default_factory=list)
+
+    def add(self, seen: Examined) -> None:
+        name, decoded = seen.item.name, seen.decoded
+        if decoded is None:
+            self.skipped[name] = seen.why
+            return
+        self.items.append(seen.item)
+        self.digests.append(seen.digest)
+        self.pixel_digests.append(digest(decoded.pixels))
+        self.sizes[decoded.width, decoded.height] += 1
+        for fix in decoded.fixes:
+            self.fixed[fix].append(name)
+        if decoded.grey:
+            self.grey.append(name)
+        if max(decoded.width, decoded.height) > EXTREME * min(decoded.width, decoded.height):
+            self.flagged[name] = f"very long: {decoded.width}x{decoded.height}"
+
+    def add_points(self) -> None:
+        """All points of a source of points."""
+        self.items.extend(self.source.items)
+        for item in self.source.items:
+            point = self.source.read(item)
+            self.digests.append(digest(point))
+        self.pixel_digests.extend(self.digests)
+
+    def checked(self, mirror: float | None = None, sample: Sequence[np.ndarray] = ()) -> Checked:
+        source, names = self.source, [item.name for item in self.items]
+        all_grey = len(self.grey) == len(names) and not source.points
+        fixed = dict(self.fixed)
+        if self.grey and not all_grey:
+            fixed["grey turned into colour"] = self.grey
+        return Checked(
+            where=source.where,
+            kind=source.kind,
+            points=source.points,
+            found=len(source.items),
+            items=tuple(self.items),
+            keys=tuple(content_keys(self.digests, self.pixel_digests)),
+            digests=dict(zip(names, self.digests, strict=True)),
+            fixed={fix: tuple(fixed[fix]) for fix in sorted(fixed)},
+            skipped=self.skipped,
+            flagged=self.flagged,
+            duplicates=tuple(_groups(self.pixel_digests, names)),
+            classes=_counted((item.label for item in self.items), source.classes),
+            splits=_counted((item.split for item in self.items), ("train", "validation", "test")),
+            sizes=dict(self.sizes.most_common()),
+            grey=all_grey,
+            factors=source.factors,
+            factor_values=source.factor_values,
+            others=source.others,
+            notes=source.notes,
+            own_size=source.own_size,
+            mirror=mirror,
+            sample=tuple(sample),
+        )
+
+
+def content_keys(digests: Sequence[str], pixel_digests: Sequence[str]) -> list[str]:
+    """For each item the lowest file digest among those that look exactly the same.
+
+    It is the file's digest that counts, so that the split stays the same at another size.
+    """
+    lowest: dict[str, str] = {}
+    for found, pixels in zip(digests, pixel_digests, strict=True):
+        lowest[pixels] = min(found, lowest.get(pixels, found))
+    return [lowest[pixels] for pixels in pixel_digests]
+
+
+def _groups(keys: Sequence[str], names: Sequence[str]) -> list[tuple[str, ...]]:
+    groups: dict[str, list[str]] = defaultdict(list)
+    for key, name in zip(keys, names, strict=True):
+        groups[key].append(name)
+    return [tuple(group) for group in groups.values() if len(group) > 1]
+
+
+def _counted(words: Sequence[str | None] | Any, order: Sequence[str]) -> dict[str, int]:
+    """How often each word comes, in the given order; 'none' for None, last, unless everything is None."""
+    counts = Counter(words)
+    if set(counts) <= {None}:
+        return {}
+    result = {word: counts[word] for word in order if word in counts}
+    return result | ({"none": counts[None]} if None in counts else {})

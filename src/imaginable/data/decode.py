@@ -1,0 +1,168 @@
+"""One picture's bytes -> a square uint8 array, or the reason why not."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from io import BytesIO
+
+import numpy as np
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+
+from imaginable.data.shape import Shape, bring
+
+# Pillow logs what it finds wrong in a damaged file; our reasons say it
+logging.getLogger("PIL").addHandler(logging.NullHandler())
+
+# a list of our own, because Pillow's others (EPS) start programs or read no pictures
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "JPEG2000", "AVIF")
+
+LARGEST = 100_000_000
+"""pixels; a picture that claims more is taken for a decompression bomb"""
+
+SMALLEST = 8
+"""pixels on a side"""
+
+
+class Unreadable(Exception):  # noqa: N818 - it is a finding about a file, not an error
+    """Why a picture cannot be used, in a few words."""
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A picture brought to a Shape.
+
+    pixels: uint8 (size, size, c), c = 1 where the picture is grey (and the Shape is not rgb), else 3.
+    width, height: of the upright original. fixes: what had to be done to it.
+    """
+
+    pixels: np.ndarray
+    width: int
+    height: int
+    fixes: tuple[str, ...] = ()
+
+    @property
+    def grey(self) -> bool:
+        return bool(self.pixels.shape[2] == 1)
+
+
+@cache
+def extensions() -> frozenset[str]:
+    """The file endings, in lower case with their dot, of the pictures that can be read here."""
+    return frozenset(ending for ending, name in Image.registered_extensions().items() if name in _formats())
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
+
+
+def decode(raw: bytes | np.ndarray, shape: Shape) -> Decoded:
+    """A file's bytes, or an array uint8 (h, w) or (h, w, 1 | 3 | 4), brought to `shape`.
+
+    Raises Unreadable for what is no picture, is damaged, claims too many pixels or has too few.
+    """
+    if isinstance(raw, np.ndarray):
+        plain = Image.fromarray(raw[..., 0] if raw.ndim == 3 and raw.shape[2] == 1 else raw)
+        return Decoded(bring(plain, shape, []), *plain.size)
+    with quiet(), _open(raw) as image:
+        fixes: list[str] = []
+        width, height = image.size
+        _draft(image, shape)
+        try:
+            image.load()
+            orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+            upright = ImageOps.exif_transpose(image) if orientation in range(2, 9) else image
+        except MemoryError:
+            raise
+        except Exception as error:  # damaged files make Pillow raise almost anything
+            raise Unreadable(_reason(error)) from error
+        if orientation in range(2, 9):
+            fixes.append("rotated as its EXIF says")
+        if orientation in range(5, 9):
+            width, height = height, width
+        return Decoded(bring(upright, shape, fixes), width, height, tuple(fixes))
+
+
+def dimensions(raw: bytes | np.ndarray) -> tuple[int, int]:
+    """(width, height) from the header alone, before any EXIF rotation. Raises Unreadable as `decode` does."""
+    if isinstance(raw, np.ndarray):
+        return raw.shape[1], raw.shape[0]
+    with quiet(), _open(raw) as image:
+        return image.size
+
+
+def _open(raw: bytes) -> Image.Image:
+    """The picture with only its header read."""
+    if not raw:
+        raise Unreadable("zero bytes")
+    try:
+        image = Image.open(BytesIO(raw), formats=_formats())
+    except MemoryError:
+        raise
+    except UnidentifiedImageError as error:
+        raise Unreadable("not a picture") from error
+    except Image.DecompressionBombError as error:
+        raise Unreadable(_too_large("")) from error
+    except Exception as error:  # damaged headers make Pillow raise almost anything
+        raise Unreadable(_reason(error)) from error
+    width, height = image.size
+    if width * height > LARGEST:
+        image.close()
+        raise Unreadable(_too_large(f" of {width}x{height}"))
+    if min(width, height) < SMALLEST:
+        image.close()
+        raise Unreadable(f"only {width}x{height} pixels")
+    return image
+
+
+def _too_large(size: str) -> str:
+    return f"a decompression bomb{size}: more than {LARGEST // 1_000_000} million pixels"
+
+
+def _reason(error: Exception) -> str:
+    text = " ".join(str(error).lower().split())
+    if "truncated" in text or isinstance(error, EOFError):
+        return "truncated"
+    return f"damaged ({text[:60] or type(error).__name__})"
+
+
+def _draft(image: Image.Image, shape: Shape) -> None:
+    """Lets the JPEG decoder do the coarse part of shrinking; twice the target keeps Lanczos's quality."""
+    shrink = min(image.size) / (2 * shape.size) if shape.fit == "crop" else max(image.size) / (2 * shape.size)
+    if image.format in ("JPEG", "MPO") and shrink > 1:
+        image.draft(None, (int(image.width / shrink), int(image.height / shrink)))
+
+
+_gate = threading.Lock()
+_inside = 0
+_silence: warnings.catch_warnings | None = None
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Pillow's warnings are off meanwhile: what they say is in our own reasons.
+
+    The list of warning filters belongs to the whole process, so the first thread in changes it and the last
+    thread out restores it.
+    """
+    global _inside, _silence
+    with _gate:
+        if _inside == 0:
+            _silence = warnings.catch_warnings()
+            _silence.__enter__()
+            warnings.filterwarnings("ignore", module=r"PIL\b")
+        _inside += 1
+    try:
+        yield
+    finally:
+        with _gate:
+            _inside -= 1
+            if _inside == 0 and _silence:
+                _silence.__exit__(None, None, None)

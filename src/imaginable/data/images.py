@@ -1,0 +1,98 @@
+"""Pictures out: sheets, strips, and files that say they are synthetic."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, PngImagePlugin
+from torch import Tensor
+
+from imaginable.core import files
+
+PAPER = 255
+"""grey value between the pictures of a sheet"""
+
+
+def to_uint8(x: Tensor) -> np.ndarray:
+    """Images (n, c, h, w) in [-1, 1] as uint8 (n, h, w, c)."""
+    scaled = ((x.detach().float().cpu().clamp(-1, 1) + 1) * 127.5).round()
+    return scaled.to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
+
+
+def to_float(images: np.ndarray) -> Tensor:
+    """uint8 (n, h, w, c) as images (n, c, h, w) in [-1, 1]."""
+    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def sheet(images: np.ndarray, columns: int | None = None, gap: int = 2) -> np.ndarray:
+    """uint8 (n, h, w, c) as one picture, row by row; by default as square as it gets."""
+    count, height, width, channels = images.shape
+    columns = min(count, columns or math.ceil(math.sqrt(count)))
+    rows = math.ceil(count / columns)
+    shape = (rows * (height + gap) + gap, columns * (width + gap) + gap, channels)
+    page = np.full(shape, PAPER, dtype=np.uint8)
+    for number, image in enumerate(images):
+        top, left = gap + (number // columns) * (height + gap), gap + (number % columns) * (width + gap)
+        page[top : top + height, left : left + width] = image
+    return page
+
+
+def pairs(first: np.ndarray, second: np.ndarray, columns: int = 8) -> np.ndarray:
+    """Each of `first` above its partner in `second`, (n, h, w, c) each, `columns` to a row."""
+    rows = [
+        np.concatenate(
+            [sheet(part, columns, 1) for part in (first[at : at + columns], second[at : at + columns])]
+        )
+        for at in range(0, len(first), columns)
+    ]
+    widest = max(row.shape[1] for row in rows)
+    padded = [
+        np.pad(row, ((0, 4), (0, widest - row.shape[1]), (0, 0)), constant_values=PAPER) for row in rows
+    ]
+    return np.concatenate(padded)
+
+
+def scatter(points: np.ndarray, extent: float, size: int = 256) -> np.ndarray:
+    """2-D points (n, 2) within ±extent as dark dots on white, uint8 (size, size, 1)."""
+    edges = np.linspace(-extent, extent, size + 1)
+    counts, _, _ = np.histogram2d(-points[:, 1], points[:, 0], bins=[edges, edges])
+    return (255 * np.exp(-counts))[..., None].astype(np.uint8)
+
+
+def picture(array: np.ndarray) -> Image.Image:
+    """uint8 (h, w, 1 or 3) as a PIL image."""
+    return Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array)
+
+
+def save(path: Path, array: np.ndarray, origin: str | None) -> None:
+    """Writes uint8 (h, w, c) as PNG. `origin`: which model and seed made it; None for real pictures."""
+    information = PngImagePlugin.PngInfo()
+    if origin:
+        information.add_itxt("Software", "imaginable")
+        information.add_itxt("Description", synthetic(origin))
+    with files.replacing(path) as temporary:
+        picture(array).save(temporary, format="PNG", pnginfo=information)
+
+
+def save_gif(path: Path, frames: Sequence[np.ndarray], origin: str, seconds: float) -> None:
+    """Writes an endless animation of uint8 frames (h, w, c), `seconds` long."""
+    images = [picture(frame).convert("RGB") for frame in frames]
+    with files.replacing(path) as temporary:
+        images[0].save(
+            temporary,
+            format="GIF",
+            save_all=True,
+            append_images=images[1:],
+            duration=max(20, round(1000 * seconds / len(images))),
+            loop=0,
+            comment=synthetic(origin).encode(),
+        )
+
+
+def synthetic(origin: str) -> str:
+    """The note that travels with every picture the package makes."""
+    return f"Synthetic image, made by {origin}"

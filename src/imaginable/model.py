@@ -1,0 +1,182 @@
+"""A trained model in the hand: load, sample, encode, decode, reconstruct."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from imaginable.core import fast, seeds
+from imaginable.core.errors import UserError
+from imaginable.data import images
+from imaginable.data.dataset import DataOptions
+from imaginable.data.decode import Unreadable, decode
+from imaginable.data.shape import Shape, shape_of
+from imaginable.latent import interpolate
+from imaginable.latent.prior import FittedPrior, fit
+from imaginable.methods import _storage
+from imaginable.methods._method import Decodes, Encodes, Method, Samples, Trained, name_of
+
+Pictures = Sequence[Image.Image] | Sequence[Path] | Sequence[str] | np.ndarray
+_BLOCK = 64
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained model. Pixels at this edge are PIL images or uint8 arrays (n, h, w, c); inside, and where
+    a name ends in `_tensor`, float tensors (n, c, h, w) in [-1, 1]. Codes are float32 (n, *code shape)."""
+
+    trained: Trained
+    about: dict[str, Any]
+    folder: Path | None = None
+    fitted: FittedPrior | None = None
+
+    @property
+    def method(self) -> Method[Any]:
+        return self.trained.method
+
+    @property
+    def name(self) -> str:
+        return name_of(self.method)
+
+    def can(self, capability: type) -> bool:
+        """Whether the method satisfies a capability of methods/_method.py (Samples, Encodes, ...)."""
+        return isinstance(self.method, capability)
+
+    def origin(self, seed: int | None = None) -> str:
+        """What a picture's metadata says of where it comes from."""
+        of = f"{self.name} ({self.about.get('run', 'model')})"
+        return of if seed is None else f"{of}, seed {seed}"
+
+    # ---- codes
+
+    def latents(self, n: int, seed: int = 0) -> Tensor:
+        """n codes from the prior: the fitted one where there is one. Raises UserError without any."""
+        generator = seeds.generator(seed, "sample")
+        if self.fitted is not None:
+            return self.fitted.sample(n, generator).reshape(n, *self._code_shape())
+        self._need(
+            Samples,
+            f"{self.name} has no prior: training it does not say which codes are likely, and random ones "
+            "decode to nonsense.\nFit a prior to the codes of its training data first: add --fit-prior "
+            "(in Python: model = model.fit_prior(images))",
+        )
+        z: Tensor = self.trained.method.prior(  # type: ignore[attr-defined]
+            self.trained.networks, n, self.trained.spec, generator
+        )
+        return z
+
+    def fit_prior(self, pictures: Pictures, components: int = 10) -> Model:
+        """This model with a mixture of Gaussians fitted to the codes of `pictures` as its prior.
+
+        Saved beside a model that has a folder, and found there when it is loaded again.
+        """
+        prior = fit(self.encode_tensor(self.tensor(pictures)), components)
+        if self.folder is not None:
+            prior.save(self.folder / "prior.safetensors")
+        return Model(self.trained, self.about, self.folder, prior)
+
+    def encode(self, pictures: Pictures) -> np.ndarray:
+        """The posterior mean of each picture's code. Raises UserError without an encoder."""
+        return self.encode_tensor(self.tensor(pictures)).numpy()
+
+    def encode_tensor(self, x: Tensor) -> Tensor:
+        self._need(Encodes, f"{self.name} has no encoder: it makes pictures from codes, and not codes from pictures")
+        return self._blockwise(lambda part: self.method.encode(self.trained.networks, part), x)  # type: ignore[attr-defined]
+
+    def path(self, points: Tensor, steps: int, closed: bool = False) -> Tensor:
+        """A way through codes: along great circles where the prior is Gaussian, else straight."""
+        return interpolate.path(points, steps, closed, on_sphere=self.can(Samples))
+
+    # ---- pictures
+
+    def sample(self, n: int, seed: int = 0) -> list[Image.Image]:
+        """n pictures from the prior; the same ones for the same seed."""
+        return self.decode(self.latents(n, seed))
+
+    def decode(self, z: Tensor | np.ndarray) -> list[Image.Image]:
+        """Pictures of codes."""
+        return [images.picture(array) for array in self.decode_array(torch.as_tensor(z))]
+
+    def decode_array(self, z: Tensor) -> np.ndarray:
+        """uint8 (n, h, w, c)."""
+        return images.to_uint8(self.decode_tensor(z))
+
+    def decode_tensor(self, z: Tensor) -> Tensor:
+        self._need(Decodes, f"{self.name} does not make items from codes")
+        return self._blockwise(lambda part: self.method.decode(self.trained.networks, part), z)  # type: ignore[attr-defined]
+
+    def reconstruct(self, pictures: Pictures) -> list[Image.Image]:
+        """What the model makes of pictures: decode(encode(x))."""
+        return self.decode(self.encode_tensor(self.tensor(pictures)))
+
+    def tensor(self, pictures: Pictures) -> Tensor:
+        """Pictures in any accepted form, made to fit as in training: (n, c, h, w) in [-1, 1]."""
+        channels, size, _ = self.trained.spec.shape
+        if isinstance(pictures, np.ndarray) and pictures.shape[1:] == (size, size, channels):
+            return images.to_float(pictures)
+        return images.to_float(np.stack([_decoded(one, self.shape) for one in pictures]))
+
+    @property
+    def shape(self) -> Shape:
+        """What a picture is brought to before this model sees it."""
+        channels, size, _ = self.trained.spec.shape
+        fit, background = self.about.get("fit", "crop"), self.about.get("background", "white")
+        colour: Literal["grey", "rgb"] = "grey" if channels == 1 else "rgb"
+        return shape_of(DataOptions("", fit=fit, background=background, colour=colour), size)
+
+    def save(self, folder: str | Path) -> None:
+        """Writes model.safetensors and model.yaml (and the fitted prior) into `folder`."""
+        _storage.save(self.trained, Path(folder), self.about)
+        if self.fitted is not None:
+            self.fitted.save(Path(folder) / "prior.safetensors")
+
+    def _code_shape(self) -> tuple[int, ...]:
+        shape: tuple[int, ...] = self.method.latent_shape(self.trained.spec)  # type: ignore[attr-defined]
+        return shape
+
+    def _need(self, capability: type, otherwise: str) -> None:
+        if not self.can(capability):
+            raise UserError(otherwise)
+
+    @torch.no_grad()
+    def _blockwise(self, function: Any, x: Tensor) -> Tensor:
+        """Bounded memory however many items."""
+        x = x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
+        return torch.cat([function(part).float() for part in x.split(_BLOCK)])
+
+
+def _decoded(one: Image.Image | Path | str | np.ndarray, shape: Shape) -> np.ndarray:
+    if isinstance(one, Image.Image):
+        one = np.asarray(one.convert("RGBA" if one.has_transparency_data else "RGB"))
+    raw = one if isinstance(one, np.ndarray) else Path(one).read_bytes()
+    try:
+        return decode(raw, shape).pixels
+    except Unreadable as error:
+        raise UserError(f"{'an image' if isinstance(one, np.ndarray) else one}: {error}") from error
+
+
+def load(path: str | Path, method: type[Method[Any]] | None = None) -> Model:
+    """The model of a run's folder, or of a model's own folder. Runs no code from the files.
+
+    `method`: its class, for a model made by a method outside the package. Raises UserError where there
+    is no readable model.
+    """
+    folder = Path(path)
+    if (folder / "model" / "model.yaml").exists():
+        folder = folder / "model"
+    if not (folder / "model.yaml").exists():
+        hint = "; its first snapshot is not written yet" if (folder / "job.yaml").exists() else ""
+        raise UserError(f"{path}: no model here (a run's folder, or a folder with model.yaml){hint}")
+    fast.tune_process()
+    trained = _storage.load(folder, method)
+    fast.channels_last(trained.networks)
+    prior = folder / "prior.safetensors"
+    fitted = FittedPrior.load(prior) if prior.exists() else None
+    return Model(trained, _storage.about(folder), folder, fitted)

@@ -1,0 +1,59 @@
+"""The networks of Radford, Metz & Chintala 2016 (DCGAN): strided convolutions and batch norm only."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+def _initialise(module: nn.Module) -> None:
+    """All weights from N(0, 0.02), section 4; scales of the batch norms from N(1, 0.02)."""
+    for layer in module.modules():
+        if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
+            nn.init.normal_(layer.weight, 0.0, 0.02)
+        elif isinstance(layer, nn.BatchNorm2d):
+            nn.init.normal_(layer.weight, 1.0, 0.02)
+
+
+def _widths(width: int, size: int) -> list[int]:
+    """Channels from the picture's side down to 4 x 4, doubled at every halving: 64 px -> [w, 2w, 4w, 8w]."""
+    return [width * 2**level for level in range((size // 4).bit_length() - 1)]
+
+
+class DcganGenerator(nn.Module):
+    """(n, latents) -> (n, c, size, size) in [-1, 1], float32. `width`: channels before the last layer."""
+
+    def __init__(self, latents: int, shape: Sequence[int], width: int) -> None:
+        super().__init__()
+        wides = _widths(width, shape[-1])[::-1]
+        layers: list[nn.Module] = [nn.ConvTranspose2d(latents, wides[0], 4, bias=False)]
+        for before, after in zip(wides[:-1], wides[1:], strict=True):
+            layers += [nn.BatchNorm2d(before), nn.ReLU(inplace=True)]
+            layers += [nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=False)]
+        layers += [nn.BatchNorm2d(wides[-1]), nn.ReLU(inplace=True)]
+        layers += [nn.ConvTranspose2d(wides[-1], shape[0], 4, stride=2, padding=1)]
+        self.layers = nn.Sequential(*layers)
+        _initialise(self)
+
+    def forward(self, z: Tensor) -> Tensor:
+        codes = z[:, :, None, None].contiguous(memory_format=torch.channels_last)
+        return torch.tanh(self.layers(codes).to(torch.float32))
+
+
+class DcganDiscriminator(nn.Module):
+    """(n, c, size, size) -> logits (n,), float32. No batch norm on the first layer, section 3."""
+
+    def __init__(self, shape: Sequence[int], width: int) -> None:
+        super().__init__()
+        wides = _widths(width, shape[-1])
+        layers: list[nn.Module] = [nn.Conv2d(shape[0], wides[0], 4, stride=2, padding=1)]
+        layers += [nn.LeakyReLU(0.2, inplace=True)]
+        for before, after in zip(wides[:-1], wides[1:], strict=True):
+            layers += [nn.Conv2d(before, after, 4, stride=2, padding=1, bias=False)]
+            layers += [nn.BatchNorm2d(after), nn.LeakyReLU(0.2, inplace=True)]
+        layers += [nn.Conv2d(wides[-1], 1, 4)]
+        self.layers = nn.Sequential(*layers)
+        _initialise(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x).to(torch.float32).flatten()

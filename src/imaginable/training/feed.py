@@ -1,0 +1,48 @@
+"""The order of the data: a pure function of the seed and the images seen."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from imaginable.core import distributed, seeds
+from imaginable.core.types import Batch
+from imaginable.data.dataset import Dataset
+
+
+class Feed:
+    """An endless row of training items: one fresh permutation after another, positions counted in images."""
+
+    def __init__(self, dataset: Dataset, batch: int, seed: int, flip: bool) -> None:
+        self._dataset = dataset
+        self._batch = batch
+        self._seed = seed
+        self._flip = flip
+        self._epoch = -1
+        self._order = np.empty(0, dtype=np.int64)
+        self._mirrored = np.empty(0, dtype=bool)
+
+    def batch(self, seen: int) -> Batch:
+        """This rank's part of the batch at positions seen .. seen + batch."""
+        mine = self._batch // distributed.ranks()
+        start = seen + mine * distributed.rank()
+        parts = [self._at(position, start + mine) for position in self._starts(start, start + mine)]
+        index = np.concatenate([part[0] for part in parts])
+        mirrored = np.concatenate([part[1] for part in parts]) if self._flip else None
+        return self._dataset.batch(index, mirrored)
+
+    def _starts(self, start: int, stop: int) -> list[int]:
+        """`start`, and every first position of an epoch before `stop`."""
+        count = len(self._dataset.train)
+        return [start, *range((start // count + 1) * count, stop, count)]
+
+    def _at(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+        """Items from `start` to the end of its epoch or `stop`, and which of them are mirrored."""
+        count = len(self._dataset.train)
+        epoch, first = divmod(start, count)
+        if epoch != self._epoch:
+            random = np.random.Generator(np.random.Philox(seeds.derive(self._seed, "order", epoch)))
+            self._order = self._dataset.train[random.permutation(count)]
+            self._mirrored = random.random(count) < 0.5
+            self._epoch = epoch
+        last = min(count, first + stop - start)
+        return self._order[first:last], self._mirrored[first:last]

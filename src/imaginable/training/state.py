@@ -1,0 +1,139 @@
+"""Everything that moves during training, and one cycle of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from imaginable.core import distributed, fast, seeds
+from imaginable.core.types import Batch, DataSpec, Loss, Progress
+from imaginable.methods._method import Phase
+from imaginable.nn.freeze import Players
+from imaginable.training.average import Averages
+from imaginable.training.feed import Feed
+from imaginable.training.job import Job
+
+
+class NonFinite(Exception):
+    """A loss was not a finite number."""
+
+
+class State:
+    """Networks, averages and optimisers of a run, and how far it has come.
+
+    All of it is in `state_dict`, and all draws of a step are seeded from what is in it: a run that
+    goes on from it repeats, bit for bit, what it would have done.
+    """
+
+    def __init__(self, job: Job[Any], spec: DataSpec) -> None:
+        training = job.training
+        self.job = job
+        self.spec = spec
+        self.device = fast.choose_device(training.device)
+        self.precision = fast.choose_precision(training.precision, self.device)
+        torch.manual_seed(seeds.derive(training.seed, "weights"))
+        self.networks: nn.Module = job.method.networks(spec, {})
+        fast.channels_last(self.networks.to(self.device))
+        self.phases: tuple[Phase[Any], ...] = job.method.phases()
+        self.rules = job.method.optimizers()
+        self.players = Players({name: self.networks.get_submodule(name) for name in self.rules})
+        self.optimizers = {
+            name: rule.build(self.networks.get_submodule(name).parameters()) for name, rule in self.rules.items()
+        }
+        self.averages = Averages(self.networks, job.method.averaged, training.half_life)
+        self.seen = self.step = self.attempt = 0
+
+    def cycle(self, feed: Feed, total: int) -> dict[str, Tensor]:
+        """Every active phase once, on fresh data; returns the losses' terms (on the device, not yet read).
+
+        Raises NonFinite, with the state half-changed.
+        """
+        progress = Progress(self.seen, total, self.step)
+        batch, seen = feed.batch(self.seen).to(self.device), self.seen + self.job.training.batch
+        active = [(number, p) for number, p in enumerate(self.phases) if p.active(self.step, progress.fraction)]
+        drawing = next((p for _, p in active if p.draw), None)
+        # in parts, drawing once would keep every part's graph alive: then each phase draws its part anew
+        whole = self.job.training.micro_batch is None
+        drawn = self._draw(drawing, batch, progress, 0) if drawing and whole else None
+        terms: dict[str, Tensor] = {}
+        for number, phase in active:
+            for turn in range(phase.repeat):
+                if turn:
+                    batch, seen = feed.batch(seen).to(self.device), seen + self.job.training.batch
+                self.players.free_only(phase.player)
+                optimizer = self.optimizers[phase.player]
+                optimizer.zero_grad(set_to_none=True)
+                for part_number, part in enumerate(parts := list(self._parts(batch))):
+                    if drawing and not whole:
+                        drawn = self._draw(drawing, part, progress, part_number)
+                        self.players.free_only(phase.player)
+                    if drawn is not None:
+                        part = replace(part, drawn=drawn if phase is drawing else drawn.detach())
+                    self._seed(number, turn, part_number)
+                    with fast.autocast(self.device, self.precision):
+                        loss: Loss = phase.loss(self.networks, part, progress)
+                    if distributed.any_rank(not bool(torch.isfinite(loss.total))):
+                        raise NonFinite(phase.player)
+                    (loss.total * (phase.gain / len(parts))).backward()
+                    terms |= loss.terms
+                self._descend(phase, optimizer, progress)
+                if phase.after:
+                    with torch.no_grad():
+                        phase.after(self.networks, batch, progress)
+        self.averages.update(seen, seen - self.seen)
+        self.seen, self.step = seen, self.step + 1
+        return terms
+
+    def _draw(self, phase: Phase[Any], batch: Batch, progress: Progress, part: int) -> Tensor:
+        assert phase.draw is not None
+        self.players.free_only(phase.player)
+        self._seed("draw", 0, part)
+        with fast.autocast(self.device, self.precision):
+            return phase.draw(self.networks, batch, progress)
+
+    def _parts(self, batch: Batch) -> Iterator[Batch]:
+        size = self.job.training.micro_batch or len(batch)
+        for start in range(0, len(batch), size):
+            yield batch.part(start, start + size)
+
+    def _descend(self, phase: Phase[Any], optimizer: torch.optim.Optimizer, progress: Progress) -> None:
+        """One optimiser step of the phase's player, on gradients averaged over all processes."""
+        rule = self.rules[phase.player]
+        parameters = list(self.networks.get_submodule(phase.player).parameters())
+        distributed.average_gradients(parameters)
+        if rule.clip is not None:
+            torch.nn.utils.clip_grad_norm_(parameters, rule.clip)
+        # every attempt after a divergence goes at half the rate
+        rate = rule.lr * rule.schedule.factor(progress.fraction) * 0.5**self.attempt
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        optimizer.step()
+
+    def _seed(self, phase: int | str, turn: int, part: int) -> None:
+        training = self.job.training
+        torch.manual_seed(
+            seeds.derive(training.seed, self.attempt, self.step, phase, turn, part, distributed.rank())
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "networks": self.networks.state_dict(),
+            "averages": self.averages.networks.state_dict(),
+            "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
+            "seen": self.seen,
+            "step": self.step,
+            "attempt": self.attempt,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.networks.load_state_dict(state["networks"])
+        self.averages.networks.load_state_dict(state["averages"])
+        for name, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(state["optimizers"][name])
+        self.seen, self.step, self.attempt = state["seen"], state["step"], state["attempt"]
+
+

@@ -1,0 +1,239 @@
+"""The one loop: it plays a method's phases, knows no paper, and yields reports."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import imaginable
+from imaginable.core import distributed, fast
+from imaginable.core.errors import RunFailed, UserError
+from imaginable.core.types import DataSpec
+from imaginable.data.dataset import Dataset
+from imaginable.data.prepare import prepare
+from imaginable.methods import _storage
+from imaginable.methods._method import Trained, name_of
+from imaginable.training import checkpoint, snapshot
+from imaginable.training import job as jobs
+from imaginable.training.feed import Feed
+from imaginable.training.job import Job
+from imaginable.training.run import Run
+from imaginable.training.state import NonFinite, State
+
+LOG_LINES = 200
+LARGEST_ATTEMPT = 3
+_SECONDS_BETWEEN_REPORTS = 0.25
+
+
+@dataclass(frozen=True)
+class Report:
+    """Where a run stands. seconds: training time of this process. health: anything worth saying, or empty.
+    terms: means since the last report. sample: a snapshot just written."""
+
+    seen: int
+    total: int
+    step: int
+    terms: dict[str, float]
+    seconds: float
+    health: str = ""
+    sample: Path | None = None
+
+
+def load_data(job: Job[Any]) -> Dataset:
+    """The job's data, fit for its method; prepared by one process, then found by the others."""
+    with distributed.first_alone():
+        return prepare(job.data, sizes=job.method.sizes.takes)
+
+
+def train(
+    job: Job[Any], *, resume: bool = False, inexact: bool = False, dataset: Dataset | None = None
+) -> Iterator[Report]:
+    """Trains to the end of the job, yielding reports several times a second.
+
+    Closing the iterator (`close()`, or leaving it) saves a checkpoint first. Seeds torch's global
+    generator. `resume` goes on from the run's last checkpoint, exactly, or refuses; `inexact` allows
+    another torch, thread count or number of processes. Raises UserError for a request no run can meet
+    and RunFailed for one that diverged again and again.
+    """
+    fast.tune_process()
+    job.check()
+    run, training = Run(job.folder), job.training
+    if training.batch % distributed.ranks():
+        raise UserError(f"--batch {training.batch}: must be a multiple of the {distributed.ranks()} processes")
+    dataset = dataset or load_data(job)
+    job.method.check(dataset.spec)
+    job, notices = _resolved(job, dataset.spec), []
+    state = State(job, dataset.spec)
+    if resume:
+        run.require()
+        notices = _go_on(state, run, inexact)
+    else:
+        _begin_from(state)
+        if distributed.rank() == 0:
+            run.create(jobs.dump(job, environment(state)), dataset.manifest)
+    feed = Feed(dataset, training.batch, training.seed, job.data.flip)
+    total, started, reported = training.images, time.monotonic(), 0.0
+    terms: dict[str, list[Tensor]] = defaultdict(list)
+    try:
+        while state.seen < total:
+            before = state.seen
+            try:
+                for name, value in state.cycle(feed, total).items():
+                    terms[name].append(value)
+            except NonFinite as problem:
+                notices.append(_roll_back(state, run, str(problem)))
+                terms.clear()
+                continue
+            seconds = time.monotonic() - started
+            sample = None
+            if _crossed(before, state.seen, training.snapshot_interval) or state.seen >= total:
+                sample = _share(state, dataset, run)
+            if _crossed(before, state.seen, training.checkpoint_interval) or state.seen >= total:
+                distributed.broadcast_buffers(state.networks)
+                save_progress(state, run)
+            logged = _crossed(before, state.seen, max(1, total // LOG_LINES)) or state.seen >= total
+            if logged or sample or notices or seconds - reported > _SECONDS_BETWEEN_REPORTS:
+                report = Report(
+                    state.seen, total, state.step, _means(terms), seconds, "; ".join(notices), sample
+                )
+                if (logged or notices) and distributed.rank() == 0:
+                    run.append(_line(report))
+                terms.clear()
+                reported, notices = seconds, []
+                yield report
+    except GeneratorExit:
+        save_progress(state, run)
+        raise
+
+
+def environment(state: State) -> dict[str, Any]:
+    """What bit-exact repetition depends on beside the job."""
+    return {
+        "imaginable": imaginable.__version__,
+        "torch": str(torch.__version__),
+        "device": state.device.type,
+        "processor": torch.backends.cpu.get_cpu_capability(),
+        "threads": torch.get_num_threads(),
+        "ranks": distributed.ranks(),
+    }
+
+
+def _resolved(job: Job[Any], spec: DataSpec) -> Job[Any]:
+    """The job with what the machine decides written down."""
+    training = job.training
+    if training.precision != "auto":
+        return job
+    device = fast.choose_device(training.device)
+    # points are few numbers that must be exact, and their networks are too small to gain
+    chosen = torch.float32 if spec.kind == "points" else fast.choose_precision("auto", device)
+    name = "bfloat16" if chosen == torch.bfloat16 else "float32"
+    return dataclasses.replace(job, training=dataclasses.replace(training, precision=name))
+
+
+def _go_on(state: State, run: Run, inexact: bool) -> list[str]:
+    """Restores the last checkpoint; returns what there is to say. A run killed before its first begins anew."""
+    notices: list[str] = []
+    if not run.checkpoint.exists() and not checkpoint.previous(run.checkpoint).exists():
+        return ["no checkpoint yet, beginning again from the first image"]
+    saved = checkpoint.load(run.checkpoint, notices.append)
+    now = environment(state)
+    changed = {key: (was, now[key]) for key, was in saved["environment"].items() if was != now[key]}
+    if changed and not inexact:
+        listed = ", ".join(f"{key} was {was}, is {now}" for key, (was, now) in changed.items())
+        raise UserError(
+            f"{run.folder}: cannot go on bit for bit here ({listed}); add --inexact to go on all the same"
+        )
+    state.load_state_dict(saved["state"])
+    if distributed.rank() == 0:
+        run.rewind(state.seen)
+    return notices
+
+
+def _begin_from(state: State) -> None:
+    """Takes the weights of `job.start_from`'s model, and of its other players where a checkpoint has them."""
+    if state.job.start_from is None:
+        return
+    origin = Run(Path(state.job.start_from))
+    model = _storage.load(origin.model if origin.model.exists() else origin.folder)
+    if type(model.method) is not type(state.job.method):
+        raise UserError(
+            f"--from {origin.folder}: it was trained by {name_of(model.method)}, not {name_of(state.job.method)}"
+        )
+    weights = state.networks.state_dict()
+    if origin.checkpoint.exists():
+        weights |= checkpoint.load(origin.checkpoint, lambda _: None)["state"]["networks"]
+    names = state.job.method.averaged
+    weights |= {key: value for key, value in model.networks.state_dict().items() if key.split(".")[0] in names}
+    try:
+        state.networks.load_state_dict(weights)
+    except RuntimeError as error:
+        raise UserError(
+            f"--from {origin.folder}: its networks have another shape; use its fields and --size "
+            f"(see {origin.job})"
+        ) from error
+    state.averages.networks.load_state_dict(weights)
+
+
+def _roll_back(state: State, run: Run, player: str) -> str:
+    """Back to the last checkpoint with other draws at half the rate; returns the announcement."""
+    where, attempt = state.seen, state.attempt + 1
+    if attempt > LARGEST_ATTEMPT:
+        raise RunFailed(
+            f"{run.folder}: the loss of the {player} stopped being a number at image {where:,}, "
+            f"{LARGEST_ATTEMPT} attempts at lower rates included; try a smaller --lr or --precision float32"
+        )
+    if run.checkpoint.exists():
+        state.load_state_dict(checkpoint.load(run.checkpoint, lambda _: None)["state"])
+    else:
+        state.load_state_dict(State(state.job, state.spec).state_dict())
+        _begin_from(state)
+    state.attempt = attempt
+    return (
+        f"the loss of the {player} was not a number at image {where:,}: back to image {state.seen:,}, "
+        f"attempt {attempt + 1}, half the learning rate"
+    )
+
+
+def _share(state: State, dataset: Dataset, run: Run) -> Path | None:
+    """Writes the model and its sheets, so that a run can be sampled while it trains."""
+    if distributed.rank() != 0:
+        return None
+    trained = Trained(state.job.method, state.averages.networks, state.spec)
+    about = {
+        "run": run.folder.name,
+        "data": state.job.data.source,
+        "fit": state.job.data.fit,
+        "background": state.job.data.background,
+        "seed": state.job.training.seed,
+        "images_seen": state.seen,
+        "note": "Pictures made by this model are synthetic.",
+    }
+    _storage.save(trained, run.model, about)
+    return snapshot.take(state, dataset, run)
+
+
+def save_progress(state: State, run: Run) -> None:
+    if distributed.rank() == 0:
+        checkpoint.save(run.checkpoint, {"state": state.state_dict(), "seen": state.seen,
+                                         "environment": environment(state)})
+
+
+def _crossed(before: int, after: int, interval: int) -> bool:
+    return before // interval != after // interval
+
+
+def _means(terms: dict[str, list[Tensor]]) -> dict[str, float]:
+    return {name: float(torch.stack([value.float() for value in values]).mean()) for name, values in terms.items()}
+
+
+def _line(report: Report) -> dict[str, Any]:
+    line = {"seen": report.seen, "step": report.step, "seconds": round(report.seconds, 2), **report.terms}
+    return line | {"health": report.health} if report.health else line
