@@ -1,95 +1,165 @@
-"""From words to calls: flags are read off the dataclasses and the apps' functions by tyro."""
+"""From words to calls: flags are read off dataclasses and the apps' functions by tyro.
+
+The words before the first flag are a function's positional parameters, its keyword-only ones are flags.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import importlib
 import inspect
 import io
 import re
-import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import typing
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any
 
 import tyro
 
-from imaginable.core import config
 from imaginable.core.errors import UserError, nearest
 from imaginable.data.dataset import DataOptions
 
-M = TypeVar("M")
+Handler = Callable[[list[str], list[str]], int]
 
 
 def run(verb: str, words: Sequence[str]) -> int:
     """Runs a verb that exists; returns the exit code."""
-    handlers: Mapping[str, Callable[[list[str]], int]] = {
-        "train": _train,
-        "check": _check,
-        "arithmetic": _arithmetic,
-    }
-    handler = handlers.get(verb)
-    return handler(list(words)) if handler else _simple(verb, list(words))
+    own: dict[str, Handler] = {"train": _train, "check": _check}
+    leading, flags = _split(list(words), operators=verb == "arithmetic")
+    if verb in own:
+        return own[verb](leading, flags)
+    return _call(verb, leading, flags)
 
 
-def parse(target: Any, words: Sequence[str], prog: str, default: Any = None, about: str = "") -> Any:
-    """tyro's reading of `words`, its error boxes as one line. Raises UserError."""
-    stream = io.StringIO()
-    given = {"default": default} if default is not None else {}
+def parse(target: Any, flags: Sequence[str], prog: str, about: str, default: Any = None) -> Any:
+    """tyro's reading of the flags into a dataclass. Raises UserError with one line for what is wrong."""
+    box = io.StringIO()
+    given = {} if default is None else {"default": default}
     try:
-        with contextlib.redirect_stderr(stream):
+        with contextlib.redirect_stderr(box):
             result, unknown = tyro.cli(
-                target, args=list(words), prog=prog, return_unknown_args=True, description=about, **given
+                tyro.conf.OmitArgPrefixes[target],
+                args=list(flags),
+                prog=prog,
+                description=about,
+                return_unknown_args=True,
+                **given,
             )
     except SystemExit as stop:
-        if not stop.code:
+        if not stop.code:  # --help
             raise
-        raise UserError(f"{_plain(stream.getvalue())} (see: {prog} --help)") from None
+        raise UserError(f"{_message(box.getvalue())} (see: {prog} --help)") from None
     if unknown:
-        flag = unknown[0]
-        kind = "flag" if flag.startswith("-") else "word"
-        raise UserError(f"unknown {kind} {flag}{nearest(flag.split('=')[0], _flags(target))} (see: {prog} --help)")
+        word = unknown[0].split("=")[0]
+        if not word.startswith("-"):
+            raise UserError(f"{word!r} is not understood here: words come before flags (see: {prog} --help)")
+        raise UserError(f"unknown flag {word}{nearest(word, _flags(target))} (see: {prog} --help)")
     return result
 
 
-def _plain(box: str) -> str:
-    """The message inside an error box drawn for the terminal."""
-    lines = [line.strip("│ ").strip() for line in box.splitlines()]
-    text = []
-    for line in lines:
-        if line.startswith("──"):
-            break
-        if line and not line.startswith(("╭", "╰")):
-            text.append(line)
-    return re.sub(r"\s+", " ", " ".join(text)) or "the words were not understood"
+def _message(box: str) -> str:
+    """What stands in an error box drawn for the terminal, up to its first rule."""
+    lines = [line.strip("│ ").strip() for line in box.splitlines() if line.startswith("│")]
+    rules = [number for number, line in enumerate(lines) if line.startswith("──")]
+    return re.sub(r"\s+", " ", " ".join(lines[: rules[0] if rules else None])) or "the flags were not understood"
 
 
-def _flags(target: Any) -> list[str]:
-    """Names of all flags, for guessing which one was meant."""
-    if dataclasses.is_dataclass(target):
-        hints = {field.name: field.type for field in dataclasses.fields(target)}
-        nested = [getattr(target, "parts", {}).get(name) for name in hints]
-        names = [name for name in hints if name not in getattr(target, "parts", {})]
-        return [_flag(name) for name in names] + [flag for part in nested if part for flag in _flags(part)]
-    return [_flag(name) for name in inspect.signature(target).parameters]
+def _flags(target: type) -> list[str]:
+    """All flags of a dataclass, those of its parts included."""
+    found = []
+    for name, hint in typing.get_type_hints(target).items():
+        found += _flags(hint) if dataclasses.is_dataclass(hint) else ["--" + name.replace("_", "-")]
+    return found
 
 
-def _flag(name: str) -> str:
-    return "--" + name.strip("_").replace("_", "-")
+def _split(words: list[str], operators: bool) -> tuple[list[str], list[str]]:
+    """The words before the first flag, and the rest; with operators a lone - is a word."""
+    for number, word in enumerate(words):
+        if word.startswith("-") and not (operators and word == "-"):
+            return words[:number], words[number:]
+    return words, []
 
 
-# ---- train
+def _asks_for_help(flags: Sequence[str]) -> bool:
+    return "-h" in flags or "--help" in flags
 
 
-@dataclass(frozen=True)
-class Request(Generic[M]):
-    """What `imaginable train` takes beside its two words."""
+# ---- verbs whose function's signature says all
 
-    method: M
+
+def _call(verb: str, leading: list[str], flags: list[str]) -> int:
+    module = importlib.import_module(f"imaginable.apps.{'train' if verb == 'resume' else verb}")
+    function = getattr(module, verb)
+    hints = typing.get_type_hints(function)
+    parameters = inspect.signature(function).parameters.values()
+    words = [p for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+    options = [p for p in parameters if p.kind is p.KEYWORD_ONLY and p.name != "say"]
+    prog = " ".join(["imaginable", verb, *(p.name.upper() for p in words)])
+    target = dataclasses.make_dataclass("Flags", [_field(p, hints[p.name]) for p in options], frozen=True)
+    chosen = parse(target, flags, prog, inspect.getdoc(function) or "")
+    arguments = _bind(words, hints, leading, prog)
+    stopped = function(*arguments, **{p.name: getattr(chosen, p.name) for p in options})
+    return 130 if verb == "resume" and stopped else 0
+
+
+def _field(parameter: inspect.Parameter, hint: Any) -> Any:
+    if len(parameter.name) == 1:
+        hint = Annotated[hint, tyro.conf.arg(aliases=[f"-{parameter.name}"])]
+    if parameter.default is parameter.empty:
+        return parameter.name, hint
+    return parameter.name, hint, dataclasses.field(default=parameter.default)
+
+
+def _bind(words: list[inspect.Parameter], hints: dict[str, Any], given: list[str], prog: str) -> list[Any]:
+    """Words for positional parameters; the last one takes all that are left where it is a sequence."""
+    values: list[Any] = []
+    rest = list(given)
+    for parameter in words:
+        convert = Path if hints[parameter.name] is Path else str
+        if typing.get_origin(hints[parameter.name]) is not None:
+            item = Path if Path in typing.get_args(hints[parameter.name]) else str
+            values.append([item(word) for word in rest])
+            rest = []
+        elif rest:
+            values.append(convert(rest.pop(0)))
+        else:
+            raise UserError(f"{parameter.name.upper()} is missing: {prog}")
+    if rest:
+        raise UserError(f"{rest[0]!r} is one word too many: {prog}")
+    return values
+
+
+# ---- check and train, whose flags are those of a job
+
+
+def _check(leading: list[str], flags: list[str]) -> int:
+    from imaginable.apps.check import check
+
+    if len(leading) != 1 and not _asks_for_help(flags):
+        raise UserError("check takes one DATA: imaginable check FOLDER")
+    about = "What is in there, and what would be fixed or skipped. --out FILE.png writes a contact sheet."
+    default = Look(DataOptions(leading[0] if leading else ""))
+    asked = parse(Look, flags, "imaginable check DATA", about, default)
+    print("\n".join(check(asked.data, asked.out).lines()))
+    return 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """Flags of check."""
+
     data: DataOptions
-    training: Any
+    out: Path | None = None
+    """a contact sheet, .png"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Extras:
+    """Flags of train that are no field of the job."""
+
     run: str | None = None
     """name of the run (a folder under runs/) or a path; by default METHOD-DATA"""
     budget: str | None = None
@@ -104,96 +174,66 @@ class Request(Generic[M]):
     """a job.yaml whose values are the defaults"""
 
 
-def _train(words: list[str]) -> int:
+def _train(leading: list[str], flags: list[str]) -> int:
     started = time.monotonic()
-    positional, flags = _leading(words, 2)
-    if not positional:
-        if flags and flags[0] in ("-h", "--help"):
-            print("usage: imaginable train METHOD DATA [flags]; flags depend on the method: imaginable train vae --help")
-            return 0
-        raise UserError("train needs a method and data: imaginable train METHOD DATA (see: imaginable methods)")
+    usage = "imaginable train METHOD DATA"
+    if not leading and _asks_for_help(flags):
+        print(f"usage: {usage} [flags]\n\nFlags depend on the method: imaginable train vae --help")
+        return 0
+    if not leading or len(leading) > 2:
+        raise UserError(f"train takes a method and data: {usage} (see: imaginable methods)")
     from imaginable.apps import train as app
     from imaginable.core import distributed
     from imaginable.methods._method import find
 
-    name = positional[0]
-    helping = "-h" in flags or "--help" in flags
-    defaults = _defaults(find(name), _value(flags, "--preset"), _value(flags, "--config"))
-    source = positional[1] if len(positional) > 1 else defaults.data.source
-    if not source and not helping:
+    name, source = leading[0], leading[1] if len(leading) == 2 else ""
+    default = _defaults(find(name), source, _value(flags, "--preset"), _value(flags, "--config"))
+    if not default.data.source and not _asks_for_help(flags):
         raise UserError(f"train {name} needs data: a folder, a zip, an .npz, or sneakers, digits, gaussians")
-    defaults = dataclasses.replace(defaults, data=dataclasses.replace(defaults.data, source=source))
-    request = parse(_request_of(type(defaults.method), type(defaults.training)), flags,
-                    f"imaginable train {name} DATA", defaults, type(defaults.method).__doc__ or "")
-    job = _job(request, name)
-    budget = app.seconds_of(request.budget) if request.budget else None
-    if request.seeds is not None and request.seeds < 1:
-        raise UserError(f"--seeds {request.seeds}: must be at least 1")
-    try:
-        with distributed.processes():
-            if request.seeds:
-                app.execute_seeds(job, request.seeds, budget=budget)
-            else:
-                app.execute(job, budget=budget, started=started)
-    except app.Interrupted as stop:
-        print(f"imaginable: {stop}", file=sys.stderr)
-        return 130
-    return 0
+    about = f"{type(default.method).__doc__} Any field of the job is a flag."
+    request = parse(type(default), flags, f"imaginable train {name} DATA", about, default)
+    job, extras = _job(request, name), request.extras
+    budget = None if extras.budget is None else app.seconds_of(extras.budget)
+    if extras.seeds is not None and extras.seeds < 1:
+        raise UserError(f"--seeds {extras.seeds}: must be at least 1")
+    with distributed.processes():
+        if extras.seeds:
+            stopped = app.execute_seeds(job, extras.seeds, budget=budget)
+        else:
+            stopped = app.execute(job, budget=budget, started=started)
+    return 130 if stopped else 0
 
 
-def _request_of(method: type, training: type) -> Any:
-    """Request with its parts' types filled in, so that tyro sees their fields."""
-    cls = dataclasses.make_dataclass(
-        "Request",
-        [("method", method), ("data", _Data), ("training", training)],
-        bases=(Request,),
-        frozen=True,
-    )
-    cls.parts = {"method": method, "data": DataOptions, "training": training}
-    return tyro.conf.OmitArgPrefixes[cls]  # type: ignore[valid-type]
-
-
-_Data = Annotated[DataOptions, tyro.conf.arg(name="")]
-
-
-def _defaults(method: Any, preset: str | None, config_file: str | None) -> Request[Any]:
+def _defaults(method: Any, source: str, preset: str | None, config_file: str | None) -> Any:
     """Fields from the class, then the preset, then the configuration file; flags come last."""
     from imaginable.training import job as jobs
     from imaginable.training.job import Training
 
+    fields = [("method", method), ("data", DataOptions), ("training", Training), ("extras", Extras)]
+    request = dataclasses.make_dataclass("Request", fields, frozen=True)
     if config_file:
         job = jobs.load(Path(config_file))
         if type(job.method) is not method:
             raise UserError(f"--config {config_file}: it is for another method, {type(job.method).__name__}")
-        return _request_of_defaults(job.method, job.data, job.training, job.run)
+        data = dataclasses.replace(job.data, source=source or job.data.source)
+        return request(job.method, data, job.training, Extras())
     if preset is not None and preset not in method.presets:
         known = ", ".join(method.presets)
         raise UserError(f"--preset {preset}: no such preset{nearest(preset, method.presets)} (there are: {known})")
-    return _request_of_defaults(method(**method.presets.get(preset, {})), DataOptions(""), Training(), None)
+    chosen = method(**method.presets[preset]) if preset else method()
+    return request(chosen, DataOptions(source), Training(), Extras())
 
 
-def _request_of_defaults(method: Any, data: DataOptions, training: Any, run: str | None) -> Any:
-    return Request(method, data, training, run=run)
-
-
-def _job(request: Request[Any], name: str) -> Any:
+def _job(request: Any, name: str) -> Any:
     from imaginable.apps.train import free_folder
     from imaginable.training.job import Job
 
-    run = request.run
+    run = request.extras.run
     if run is None:
         run = str(free_folder(name, request.data.source))
-    elif "/" not in run and "\\" not in run and not request.config:
+    elif Path(run).name == run:
         run = str(Path("runs") / run)
-    return Job(request.method, request.data, request.training, run, request.start_from)
-
-
-def _leading(words: list[str], most: int) -> tuple[list[str], list[str]]:
-    """The words before the first flag, at most so many, and the rest."""
-    count = 0
-    while count < min(most, len(words)) and not words[count].startswith("-"):
-        count += 1
-    return words[:count], words[count:]
+    return Job(request.method, request.data, request.training, run, request.extras.start_from)
 
 
 def _value(flags: Sequence[str], flag: str) -> str | None:
@@ -206,67 +246,3 @@ def _value(flags: Sequence[str], flag: str) -> str | None:
     return None
 
 
-# ---- the other verbs
-
-
-def _check(words: list[str]) -> int:
-    positional, flags = _leading(words, 1)
-    helping = "-h" in flags or "--help" in flags
-    if not positional and not helping:
-        raise UserError("check needs data: imaginable check FOLDER")
-    from imaginable.apps.check import check
-
-    @dataclass(frozen=True)
-    class Check:
-        """What is in there, what would be fixed or skipped."""
-
-        data: DataOptions
-        out: Path | None = None
-        """a contact sheet, .png"""
-
-    Check.parts = {"data": DataOptions}  # type: ignore[attr-defined]
-    default = Check(DataOptions(positional[0] if positional else ""))
-    request = parse(tyro.conf.OmitArgPrefixes[Check], flags, "imaginable check DATA", default)
-    print("\n".join(check(request.data, request.out).lines()))
-    return 0
-
-
-def _arithmetic(words: list[str]) -> int:
-    """`A - B + C`: a lone - or + is an operator, not a flag."""
-    from imaginable.apps.arithmetic import arithmetic
-
-    count = next((n for n, word in enumerate(words) if word.startswith("-") and word != "-"), len(words))
-    expression, flags = words[:count], words[count:]
-    if not expression and not flags:
-        raise UserError("arithmetic needs a run and an expression: imaginable arithmetic RUN A - B + C")
-
-    def parsed(out: Path | None = None) -> Path | None:
-        """Sums of codes: imaginable arithmetic RUN A - B + C, each a picture, a folder, a seed or label:NAME."""
-        return out
-
-    out = parse(parsed, flags, "imaginable arithmetic RUN A - B + C")
-    arithmetic(_existing(expression[0]), expression[1:], out=out)
-    return 0
-
-
-def _simple(verb: str, words: list[str]) -> int:
-    """Verbs whose function's signature says all."""
-    import importlib
-
-    module = importlib.import_module(f"imaginable.apps.{'train' if verb == 'resume' else verb}")
-    function = getattr(module, verb)
-    parse(_command(function), words, f"imaginable {verb}", about=inspect.getdoc(function) or "")()
-    return 0
-
-
-def _existing(run: str) -> Path:
-    if not Path(run).exists():
-        raise UserError(f"{run}: no such run or model")
-    return Path(run)
-
-
-def _command(function: Callable[..., Any]) -> Any:
-    return function
-
-
-_ = (config, Generic)

@@ -32,10 +32,6 @@ from imaginable.training.train import load_data
 from imaginable.training.train import train as loop
 
 
-class Interrupted(Exception):
-    """The person stopped the run; it is saved."""
-
-
 def train(method: str, data: str, *, run: str | None = None, budget: str | float | None = None,
           start_from: str | None = None, **fields: Any) -> Model:
     """Trains and returns the model: `im.train("vae", "sneakers", images=20_000, latents=32)`.
@@ -57,10 +53,10 @@ def train(method: str, data: str, *, run: str | None = None, budget: str | float
 
 
 def execute(job: Job[Any], *, budget: float | None = None, resume: bool = False, inexact: bool = False,
-            started: float | None = None, say: Say = print) -> None:
+            started: float | None = None, say: Say = print) -> bool:
     """Runs a job to its end and writes its report. budget: seconds, counted from `started`.
 
-    Ctrl-C saves a checkpoint and raises Interrupted.
+    Ctrl-C saves a checkpoint, says how to go on, and returns True.
     """
     started = started or time.monotonic()
     say = say if distributed.rank() == 0 else _silent
@@ -74,14 +70,18 @@ def execute(job: Job[Any], *, budget: float | None = None, resume: bool = False,
         job = _planned(job, dataset, budget - (time.monotonic() - started), budget, say)
     with stopping_at_sigint() as stopped:
         _play(job, dataset, resume, inexact, stopped, say)
+    if stopped.is_set():
+        say(f"stopped and saved; go on with: imaginable resume {job.run}")
+        return True
     if distributed.rank() == 0:
         reports.write(job.folder, dataset)
         say(f"done: {job.folder}\n  open   {Run(job.folder).report}\n  then   {_next(job)}")
+    return False
 
 
-def execute_seeds(job: Job[Any], count: int, *, budget: float | None = None, say: Say = print) -> None:
+def execute_seeds(job: Job[Any], count: int, *, budget: float | None = None, say: Say = print) -> bool:
     """The same job with seeds seed, seed + 1, ... as NAME/seed-S; the budget is for all. Finished ones are
-    not done again. Writes seeds.json: mean and deviation of every last logged term."""
+    not done again. Writes seeds.json: mean and deviation of every last logged term. True when interrupted."""
     last: dict[int, dict[str, float]] = {}
     for seed in range(job.training.seed, job.training.seed + count):
         training = dataclasses.replace(job.training, seed=seed)
@@ -89,9 +89,11 @@ def execute_seeds(job: Job[Any], count: int, *, budget: float | None = None, say
         run = Run(one.folder)
         say(f"seed {seed}: {one.folder}")
         if run.job.exists():
-            execute(jobs.load(run.job), resume=True, say=say)
+            interrupted = execute(jobs.load(run.job), resume=True, say=say)
         else:
-            execute(one, budget=budget / count if budget else None, say=say)
+            interrupted = execute(one, budget=budget / count if budget else None, say=say)
+        if interrupted:
+            return True
         last[seed] = run.lines()[-1]
     names = [name for name in next(iter(last.values())) if name not in ("seen", "step", "seconds", "health")]
     summary = {}
@@ -101,17 +103,22 @@ def execute_seeds(job: Job[Any], count: int, *, budget: float | None = None, say
         summary[name] = {"mean": statistics.mean(values), "deviation": deviation, "n": count, "values": values}
         say(f"{name}: {summary[name]['mean']:.4g} ± {deviation:.2g} (deviation over {count} seeds)")
     files.write_text(job.folder / "seeds.json", json.dumps(summary, indent=1))
+    return False
 
 
-def resume(run: Path, *, inexact: bool = False, say: Say = print) -> None:
-    """Goes on with a run exactly where its last checkpoint stands."""
+def resume(run: Path, *, inexact: bool = False, say: Say = print) -> bool:
+    """Goes on with a run exactly where its last checkpoint stands.
+
+    inexact: also with another torch, processor or number of processes than before, no longer bit for bit.
+    """
     found = Run(run)
     found.require()
     recorded = config.load(found.job).get("environment", {})
     torch.set_num_threads(int(recorded.get("threads", torch.get_num_threads())))
     # the folder may have been moved or renamed since
     job = dataclasses.replace(jobs.load(found.job), run=str(run))
-    execute(job, resume=True, inexact=inexact, say=say)
+    with distributed.processes():
+        return execute(job, resume=True, inexact=inexact, say=say)
 
 
 def describe(job: Job[Any], dataset: Dataset) -> str:
@@ -165,8 +172,10 @@ def _play(job: Job[Any], dataset: Dataset, resuming: bool, inexact: bool, stoppe
         for report in steps:
             display.show(report)
             if stopped.is_set():
-                steps.close()  # type: ignore[attr-defined]
-                raise Interrupted(f"stopped and saved at image {report.seen:,}; go on with: imaginable resume {job.run}")
+                if report.seen < report.total:
+                    steps.close()  # saves
+                    return
+                stopped.clear()
 
 
 @contextmanager

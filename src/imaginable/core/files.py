@@ -1,5 +1,6 @@
 """Files that are never seen half-written: temporary name, fsync, rename."""
 
+import contextlib
 import errno
 import os
 from collections.abc import Iterator
@@ -26,7 +27,8 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
         _sync_folder(path.parent)
     except BaseException as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
         reason = _disk_reason(error)
         if reason:
             raise UserError(f"{path}: {reason}; what was there before is unchanged") from error

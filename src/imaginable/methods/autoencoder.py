@@ -82,7 +82,7 @@ class Autoencoder(Method[AutoencoderNetworks]):
         )
 
     def optimizers(self) -> dict[str, Optimizer]:
-        return {"autoencoder": Adam(self.lr, schedule=Schedule("cosine", decay_from=0.3, warmup=0.01))}
+        return {"autoencoder": Adam(self.lr, schedule=Schedule("cosine", decay_from=0.3, warmup=0.05))}
 
     def phases(self) -> tuple[Phase[AutoencoderNetworks], ...]:
         return (Phase("autoencoder", self.reconstruction_loss),)

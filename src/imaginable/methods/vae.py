@@ -11,8 +11,8 @@ Against the autoencoder: the code is a distribution, and the KL term packs these
 a standard normal, so that points between and around codes decode to something sensible.
 
 Differs from the paper: Adam for Adagrad; a residual convolutional network by default (`--preset paper`
-is the paper's one with 500 tanh units and a Bernoulli output); the Gaussian's variance is one learned
-number rather than one a pixel (with one a pixel the density of constant pixels grows without bound).
+is the paper's one with 500 tanh units and a Bernoulli output); the Gaussian's variance is one number,
+solved for, rather than one a pixel (there the density of constant pixels grows without bound).
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Vae(Method[VaeNetworks]):
     latents: int = 64
     """dimensions of the latent space"""
     output: OutputName = "gaussian"
-    """p(x | z): gaussian and logistic learn their scale; logistic is a likelihood of the 256 grey values"""
+    """p(x | z): gaussian solves for its variance; logistic is a likelihood of the 256 grey values, scale learned"""
     beta: float = 1.0
     """weight of the KL term; 1 is the bound itself"""
     kl_warmup: float = 0.1
@@ -85,10 +85,10 @@ class Vae(Method[VaeNetworks]):
         return VaeNetworks(Autoencoding(encoder, decoder, Output(self.output)))
 
     def optimizers(self) -> dict[str, Optimizer]:
-        return {"autoencoder": Adam(self.lr, schedule=Schedule("cosine", decay_from=0.5, warmup=0.01))}
+        return {"autoencoder": Adam(self.lr, schedule=Schedule("cosine", decay_from=0.5, warmup=0.05))}
 
     def phases(self) -> tuple[Phase[VaeNetworks], ...]:
-        return (Phase("autoencoder", self.negative_bound),)
+        return (Phase("autoencoder", self.negative_bound, after=self.solve_variance),)
 
     def negative_bound(self, nets: VaeNetworks, batch: Batch, progress: Progress) -> Loss:
         mean, log_variance = self.posterior(nets, batch.x)  # (n, latents) each
@@ -103,6 +103,9 @@ class Vae(Method[VaeNetworks]):
             reconstruction=-log_likelihood,
             kl=kl,
         )
+
+    def solve_variance(self, nets: VaeNetworks, batch: Batch, progress: Progress) -> None:
+        nets.autoencoder.output.solve_variance()
 
     def posterior(self, nets: VaeNetworks, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log variance of q(z | x), (n, latents) each."""

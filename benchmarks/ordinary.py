@@ -1,0 +1,118 @@
+"""The ordinary form of the shipped methods' training steps: what tutorials ship, and benchmarks compare with.
+
+Eager float32, NCHW, torch.optim.Adam as it comes, no player frozen; the networks, losses and batch are ours.
+"""
+
+import ctypes
+import platform
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor, nn
+
+from imaginable.core.types import DataSpec
+from imaginable.networks.dcgan import DcganGenerator
+from imaginable.networks.residual import ResidualDecoder
+from imaginable.objectives.reconstruction import squared_error
+from imaginable.objectives.variational import kl_to_standard_normal, reparameterise
+
+Step = Callable[[], None]
+
+
+def ordinary_step(method: Any, spec: DataSpec, x: Tensor) -> Step:
+    """One training step of the method on these items, to be called again and again."""
+    nets, x = method.networks(spec, {}), x.contiguous()
+    if "generator" in method.averaged:
+        return _adversarial(method, nets.generator, nets.discriminator, x)
+    return _autoencoder(method, nets.autoencoder, x)
+
+
+def _adversarial(method: Any, generator: nn.Module, discriminator: nn.Module, real: Tensor) -> Step:
+    betas = (method.beta1, 0.999)
+    generator_adam = torch.optim.Adam(generator.parameters(), method.lr, betas)
+    discriminator_adam = torch.optim.Adam(discriminator.parameters(), method.lr, betas)
+    one, zero = torch.ones(len(real)), torch.zeros(len(real))
+    loss = F.binary_cross_entropy_with_logits
+
+    def step() -> None:
+        discriminator_adam.zero_grad()
+        loss(discriminator(real), one).backward()
+        fake = _generate(generator, torch.randn(len(real), method.latents))
+        loss(discriminator(fake.detach()), zero).backward()
+        discriminator_adam.step()
+        generator_adam.zero_grad()
+        loss(discriminator(fake), one).backward()
+        generator_adam.step()
+
+    return step
+
+
+def _autoencoder(method: Any, halves: Any, x: Tensor) -> Step:
+    adam = torch.optim.Adam(halves.parameters(), method.lr)
+
+    def variational() -> Tensor:
+        mean, log_variance = halves.encoder(x).chunk(2, dim=1)
+        activation = _decode(halves.decoder, reparameterise(mean, log_variance))
+        kl = kl_to_standard_normal(mean, log_variance).sum(1)
+        return (kl - halves.output.log_likelihood(x, activation)).mean()
+
+    def plain() -> Tensor:
+        return squared_error(x, _decode(halves.decoder, halves.encoder(x))).mean()
+
+    objective = variational if "output" in dict(halves.named_children()) else plain
+
+    def step() -> None:
+        adam.zero_grad()
+        objective().backward()
+        adam.step()
+
+    return step
+
+
+def _generate(generator: nn.Module, z: Tensor) -> Tensor:
+    """The generator's forward without its change to channels_last."""
+    if not isinstance(generator, DcganGenerator):
+        return generator(z)
+    return torch.tanh(generator.layers(z[:, :, None, None]))
+
+
+def _decode(decoder: nn.Module, z: Tensor) -> Tensor:
+    """The decoder's forward without its change to channels_last."""
+    if not isinstance(decoder, ResidualDecoder):
+        return decoder(z)
+    x = decoder.stem(z).view(len(z), decoder.channels, decoder.sizes[0], decoder.sizes[0])
+    for stage, up, size in zip(decoder.stages, decoder.ups, decoder.sizes[1:], strict=True):
+        x = up(F.interpolate(stage(x), size=(size, size)))
+    return decoder.last(F.silu(x))
+
+
+def ordinary_settings() -> None:
+    """Takes back fast.tune_process(): the defaults, glibc's at the ceiling they climb to by themselves."""
+    torch.set_float32_matmul_precision("highest")
+    if platform.libc_ver()[0] != "glibc":
+        return
+    libc = ctypes.CDLL(None)
+    trim_threshold, top_pad, mmap_threshold, mmap_max = -1, -2, -3, -4  # constants of malloc.h
+    libc.mallopt(mmap_max, 65536)
+    libc.mallopt(mmap_threshold, 32 << 20)
+    libc.mallopt(trim_threshold, 64 << 20)
+    libc.mallopt(top_pad, 128 << 10)
+    libc.malloc_trim(0)
+
+
+def ordinary_item(path: Path, size: int) -> Tensor:
+    """One picture as a torchvision-style dataset reads it every time: decode, resize, crop, to a tensor."""
+    with Image.open(path) as file:
+        picture = file.convert("RGB")
+    scale = size / min(picture.size)
+    wide, high = (round(side * scale) for side in picture.size)
+    picture = picture.resize((wide, high), Image.Resampling.BILINEAR)
+    left, top = (wide - size) // 2, (high - size) // 2
+    picture = picture.crop((left, top, left + size, top + size))
+    pixels = torch.from_numpy(np.array(picture)).permute(2, 0, 1).contiguous()
+    return pixels.to(torch.float32).div(255).sub(0.5).div(0.5)
