@@ -94,9 +94,7 @@ def dataset(items: np.ndarray) -> Dataset:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     names = [*ROWS, "pipeline", "memory"]
-    parser.add_argument(
-        "--only", nargs="+", choices=names, default=names, metavar="NAME", help=", ".join(names)
-    )
+    parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="NAME", help=", ".join(names))
     parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--untouched", action="store_true", help="also the ordinary step in a fresh process")
     chosen = parser.parse_args()

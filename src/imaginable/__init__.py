@@ -1,8 +1,8 @@
 """imaginable: your own images as a generative model whose latent space you can explore.
 
-    import imaginable as im
-    model = im.train("vae", "sneakers", images=20_000)
-    model.sample(16)
+import imaginable as im
+model = im.train("vae", "sneakers", images=20_000)
+model.sample(16)
 """
 
 import importlib

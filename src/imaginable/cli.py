@@ -88,4 +88,3 @@ def _known_method(name: str) -> None:
 
     if ".py:" not in name and name not in methods.names():
         raise UserError(f"unknown method {name!r}{nearest(name, methods.names())} (see: imaginable methods)")
-

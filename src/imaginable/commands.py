@@ -41,7 +41,7 @@ def parse(target: Any, flags: Sequence[str], prog: str, about: str, default: Any
     try:
         with contextlib.redirect_stderr(box):
             result, unknown = tyro.cli(
-                tyro.conf.OmitArgPrefixes[target],
+                tyro.conf.OmitArgPrefixes[target],  # type: ignore[misc]
                 args=list(flags),
                 prog=prog,
                 description=about,
@@ -67,7 +67,7 @@ def _message(box: str) -> str:
     return re.sub(r"\s+", " ", " ".join(lines[: rules[0] if rules else None])) or "the flags were not understood"
 
 
-def _flags(target: type) -> list[str]:
+def _flags(target: Any) -> list[str]:
     """All flags of a dataclass, those of its parts included."""
     found = []
     for name, hint in typing.get_type_hints(target).items():
@@ -244,5 +244,3 @@ def _value(flags: Sequence[str], flag: str) -> str | None:
         if word.startswith(f"{flag}="):
             return word.partition("=")[2]
     return None
-
-

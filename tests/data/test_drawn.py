@@ -17,9 +17,7 @@ def difference(one: np.ndarray, other: np.ndarray) -> float:
 def hue_of_upper(picture: np.ndarray) -> float:
     """Angle of the middle of the shoe in a plane of opponent colours, in degrees."""
     side = len(picture)
-    red, green, blue = picture[int(0.52 * side) : int(0.58 * side), int(0.3 * side) : int(0.4 * side)].mean(
-        (0, 1)
-    )
+    red, green, blue = picture[int(0.52 * side) : int(0.58 * side), int(0.3 * side) : int(0.4 * side)].mean((0, 1))
     return float(np.degrees(np.arctan2(np.sqrt(3) * (green - blue), 2 * red - green - blue)))
 
 
@@ -49,9 +47,7 @@ def test_an_item_depends_on_the_seed_and_its_number_only() -> None:
 def test_the_factors_returned_draw_the_picture_returned() -> None:
     pictures, factors = sneakers(3, 64)
     for picture, row in zip(pictures, factors, strict=True):
-        np.testing.assert_array_equal(
-            picture, draw_sneaker(dict(zip(SNEAKER_FACTORS, row.tolist(), strict=True)), 64)
-        )
+        np.testing.assert_array_equal(picture, draw_sneaker(dict(zip(SNEAKER_FACTORS, row.tolist(), strict=True)), 64))
 
 
 def test_other_sizes_are_the_same_picture() -> None:
@@ -129,8 +125,6 @@ def test_unknown_factors_are_refused_by_name() -> None:
 
 
 def test_missing_factors_take_the_middle_and_others_stay_in_range() -> None:
-    middle = {
-        f.name: float(int((f.low + f.high) / 2)) if f.discrete else (f.low + f.high) / 2 for f in FACTORS
-    }
+    middle = {f.name: float(int((f.low + f.high) / 2)) if f.discrete else (f.low + f.high) / 2 for f in FACTORS}
     np.testing.assert_array_equal(draw_sneaker({}, 64), draw_sneaker(middle, 64))
     np.testing.assert_array_equal(draw_sneaker({"length": 9.0}, 64), draw_sneaker({"length": 0.92}, 64))

@@ -44,9 +44,7 @@ def test_a_folder_of_photos(photos: Path) -> None:
     assert data.batch(data.train[:4]).x.shape == (4, 3, 32, 32)
 
 
-def test_second_time_nothing_is_decoded(
-    photos: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_second_time_nothing_is_decoded(photos: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     first = prepared(photos)
 
     def fail(*_: object) -> None:
@@ -120,9 +118,7 @@ def test_duplicates_do_not_straddle(photos: Path) -> None:
 
 def test_given_splits_and_what_is_in_neither(make: Callable[..., Path]) -> None:
     files = {
-        f"{part}/{n}.png": encoded(picture(hash((part, n)) % 999))
-        for part in ("train", "val", "test")
-        for n in "123"
+        f"{part}/{n}.png": encoded(picture(hash((part, n)) % 999)) for part in ("train", "val", "test") for n in "123"
     }
     files["val/1.png"] = files["train/1.png"]
     said: list[str] = []
@@ -155,8 +151,7 @@ def test_grey_sets_have_one_channel_and_mixed_ones_three(make: Callable[..., Pat
     assert data.spec.shape == (3, 32, 32)
     for index, name in enumerate(data.names):
         assert (
-            np.array_equal(data.items[index], np.asarray(picture(int(name[0]), mode="L").convert("RGB")))
-            or name in odd
+            np.array_equal(data.items[index], np.asarray(picture(int(name[0]), mode="L").convert("RGB"))) or name in odd
         )
     assert prepared(make(grey | odd, "mixed"), colour="grey").spec.shape == (1, 32, 32)
 
@@ -182,9 +177,7 @@ def test_stop_at_the_first_without_a_cache(photos: Path, own_cache: Path) -> Non
 def test_too_many_bad_files(photos: Path) -> None:
     for index in range(2):
         (photos / f"bad{index}.png").write_bytes(b"words")
-    with pytest.raises(
-        UserError, match=r"(?s)more than 5% is unusable.*bad0\.png \(not a picture\), bad1\.png"
-    ):
+    with pytest.raises(UserError, match=r"(?s)more than 5% is unusable.*bad0\.png \(not a picture\), bad1\.png"):
         prepared(photos)
 
 

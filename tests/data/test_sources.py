@@ -223,9 +223,7 @@ def test_encrypted_zip(tmp_path: Path) -> None:
 
 
 def test_zip_members_stay_inside(tmp_path: Path) -> None:
-    with opened(
-        zipped(tmp_path / "slip.zip", {"../../evil.png": PNG, "/root.png": PNG, "good.png": PNG})
-    ) as source:
+    with opened(zipped(tmp_path / "slip.zip", {"../../evil.png": PNG, "/root.png": PNG, "good.png": PNG})) as source:
         assert all(source.read(item) == PNG for item in source.items)
         assert [item.name for item in source.items] == ["good.png", "root.png"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["slip.zip"]

@@ -27,8 +27,12 @@ class Display:
         self._last_line = time.monotonic()
         self._start: tuple[int, float] | None = None
         if sys.stderr.isatty() and distributed.rank() == 0:
-            columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(compact=True),
-                       TextColumn("{task.fields[line]}"))
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(),
+                TimeRemainingColumn(compact=True),
+                TextColumn("{task.fields[line]}"),
+            )
             self._bar = Progress(*columns, transient=True)
             self._task = self._bar.add_task("training", total=job.training.images, line="")
 
@@ -37,7 +41,9 @@ class Display:
             self._bar.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._bar:
             self._bar.stop()
 

@@ -51,7 +51,8 @@ def nearest(codes: np.ndarray) -> np.ndarray:
     if count == 0:
         return np.empty((len(codes), 0), dtype=np.int64)
     flat = codes.reshape(len(codes), -1)
-    return NearestNeighbors(n_neighbors=count).fit(flat).kneighbors(return_distance=False)
+    found: np.ndarray = NearestNeighbors(n_neighbors=count).fit(flat).kneighbors(return_distance=False)
+    return found
 
 
 def _as_csv(codes: np.ndarray, given: Pictures, near: np.ndarray) -> str:

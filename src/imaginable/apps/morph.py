@@ -22,7 +22,12 @@ STRIP = 8
 
 
 def morph(
-    run: Path, stops: Sequence[str] = (), *, out: Path | None = None, frames: int = 60, seconds: float = 4.0,
+    run: Path,
+    stops: Sequence[str] = (),
+    *,
+    out: Path | None = None,
+    frames: int = 60,
+    seconds: float = 4.0,
     say: Say = print,
 ) -> Path:
     """Through the stops (pictures, seeds or label:NAME; by default four seeds) and, when animated, back.
@@ -47,7 +52,7 @@ def morph(
     if still:
         images.save(out, images.sheet(arrays, columns=len(arrays)), origin)
     elif out.suffix == ".gif":
-        images.save_gif(out, _enlarged(arrays), origin, seconds)
+        images.save_gif(out, list(_enlarged(arrays)), origin, seconds)
     else:
         _save_mp4(out, _enlarged(arrays), origin, seconds)
     say(f"{len(arrays)} pictures from {' to '.join(words)} in {out}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import io
+import itertools
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -35,7 +36,8 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto
 h1 { font-size: 1.6rem; margin-bottom: 0 } h2 { font-size: 1.1rem; margin: 2rem 0 .4rem }
 p, td, figcaption { color: var(--soft) } code { font-size: .9em }
 figure { display: inline-block; margin: 0 1rem 1rem 0; vertical-align: top; max-width: 100% }
-img { image-rendering: pixelated; max-width: 100%; border-radius: 4px } img.plot { image-rendering: auto; background: #fff }
+img { image-rendering: pixelated; max-width: 100%; border-radius: 4px }
+img.plot { image-rendering: auto; background: #fff }
 article + article { border-top: 1px solid var(--soft); margin-top: 3rem; padding-top: 1rem }
 .warning { color: #b45309 }
 """
@@ -79,7 +81,7 @@ def _article(run: Run, dataset: Dataset | None) -> str:
         *_morph(model, dataset),
         *_through_time(run),
         _curves(lines),
-        f"<p>All pictures but the originals in the reconstructions are synthetic, made by {html.escape(model.origin())}.</p>",
+        f"<p>All pictures but the originals are synthetic, made by {html.escape(model.origin())}.</p>",
     ]
     return f"<article>{''.join(parts)}</article>"
 
@@ -97,8 +99,9 @@ def _facts(run: Run, job: Any, lines: list[dict[str, Any]], dataset: Dataset) ->
     facts = [
         f"{len(dataset.train):,} training items of <code>{html.escape(job.data.source)}</code>, "
         f"{len(dataset.held_out):,} held out" + (f", {skipped} bad files skipped" if skipped else ""),
-        f"{last['seen']:,} images seen in {last['seconds'] / 60:.1f} minutes of the last session, seed {job.training.seed}, "
-        f"{job.training.precision}, {machine.get('device')}, {machine.get('threads')} threads",
+        f"{last['seen']:,} images seen in {last['seconds'] / 60:.1f} minutes of the last session, "
+        f"seed {job.training.seed}, {job.training.precision}, "
+        f" {machine.get('device')}, {machine.get('threads')} threads",
     ]
     return "".join(f"<p>{fact}</p>" for fact in facts)
 
@@ -132,7 +135,7 @@ def _morph(model: Model, dataset: Dataset) -> Iterator[str]:
     if len(stops) < 2:
         return
     way = "along great circles" if model.can(Samples) else "along straight lines"
-    rows = [model.decode_array(model.path(torch.stack([a, b]), 10)) for a, b in zip(stops[:-1], stops[1:], strict=True)]
+    rows = [model.decode_array(model.path(torch.stack([a, b]), 10)) for a, b in itertools.pairwise(stops)]
     buffer = io.BytesIO()
     images.picture(images.sheet(np.concatenate(rows), 10)).save(buffer, format="PNG")
     yield _figure(buffer.getvalue(), "png", f"{caption}, {way}", scale=1.0)

@@ -19,8 +19,14 @@ from imaginable.training.run import Run
 
 
 def sample(
-    run: Path, *, n: int = 64, out: Path | None = None, seed: int = 0, grid: bool = True,
-    fit_prior: bool = False, say: Say = print,
+    run: Path,
+    *,
+    n: int = 64,
+    out: Path | None = None,
+    seed: int = 0,
+    grid: bool = True,
+    fit_prior: bool = False,
+    say: Say = print,
 ) -> Path:
     """Draws n items; returns the folder written.
 

@@ -32,8 +32,15 @@ from imaginable.training.train import load_data
 from imaginable.training.train import train as loop
 
 
-def train(method: str, data: str, *, run: str | None = None, budget: str | float | None = None,
-          start_from: str | None = None, **fields: Any) -> Model:
+def train(
+    method: str,
+    data: str,
+    *,
+    run: str | None = None,
+    budget: str | float | None = None,
+    start_from: str | None = None,
+    **fields: Any,
+) -> Model:
     """Trains and returns the model: `im.train("vae", "sneakers", images=20_000, latents=32)`.
 
     fields: any field of the method, of `DataOptions` or of `Training`. Raises UserError for an unknown one.
@@ -46,14 +53,21 @@ def train(method: str, data: str, *, run: str | None = None, budget: str | float
     values: dict[str, dict[str, Any]] = {part: {} for part in classes}
     for name, value in {"source": data, **fields}.items():
         values[owner[name]][name] = value
-    parts = {part: config.from_mapping(cls, values[part], method) for part, cls in classes.items()}
+    parts: dict[str, Any] = {part: config.from_mapping(cls, values[part], method) for part, cls in classes.items()}
     job: Job[Any] = Job(**parts, run=run or str(free_folder(method, data)), start_from=start_from)
     execute(job, budget=seconds_of(str(budget)) if budget is not None else None)
     return models.load(job.folder)
 
 
-def execute(job: Job[Any], *, budget: float | None = None, resume: bool = False, inexact: bool = False,
-            started: float | None = None, say: Say = print) -> bool:
+def execute(
+    job: Job[Any],
+    *,
+    budget: float | None = None,
+    resume: bool = False,
+    inexact: bool = False,
+    started: float | None = None,
+    say: Say = print,
+) -> bool:
     """Runs a job to its end and writes its report. budget: seconds, counted from `started`.
 
     Ctrl-C saves a checkpoint, says how to go on, and returns True.
@@ -63,8 +77,7 @@ def execute(job: Job[Any], *, budget: float | None = None, resume: bool = False,
     job.check()
     if not resume and distributed.rank() == 0:
         Run(job.folder).refuse_existing()
-    dataset = load_data(job)
-    job.method.check(dataset.spec)
+    dataset = load_data(job, say)
     say(describe(job, dataset))
     if budget is not None:
         job = _planned(job, dataset, budget - (time.monotonic() - started), budget, say)
@@ -100,7 +113,12 @@ def execute_seeds(job: Job[Any], count: int, *, budget: float | None = None, say
     for name in names:
         values = [line[name] for line in last.values()]
         deviation = statistics.stdev(values) if count > 1 else 0.0
-        summary[name] = {"mean": statistics.mean(values), "deviation": deviation, "n": count, "values": values}
+        summary[name] = {
+            "mean": statistics.mean(values),
+            "deviation": deviation,
+            "n": count,
+            "values": values,
+        }
         say(f"{name}: {summary[name]['mean']:.4g} ± {deviation:.2g} (deviation over {count} seeds)")
     files.write_text(job.folder / "seeds.json", json.dumps(summary, indent=1))
     return False

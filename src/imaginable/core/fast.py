@@ -72,4 +72,4 @@ def autocast(device: torch.device, precision: torch.dtype) -> AbstractContextMan
 
 def channels_last(module: nn.Module) -> nn.Module:
     """Weights in the memory format that convolutions on CPU and tensor cores like."""
-    return module.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+    return module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

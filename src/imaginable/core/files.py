@@ -72,9 +72,8 @@ def _disk_reason(error: BaseException) -> str | None:
         if isinstance(seen, OSError) and seen.errno in reasons:
             return reasons[seen.errno]
         # torch's zip writer and safetensors report a short write without an errno
-        text = str(seen)
-        if isinstance(seen, Exception) and not isinstance(seen, OSError):
-            if "No space left" in text or "file write failed" in text or "unexpected pos" in text:
-                return reasons[errno.ENOSPC]
+        short_write = ("No space left", "file write failed", "unexpected pos")
+        if isinstance(seen, Exception) and not isinstance(seen, OSError) and any(s in str(seen) for s in short_write):
+            return reasons[errno.ENOSPC]
         seen = seen.__cause__ or seen.__context__
     return None

@@ -52,9 +52,7 @@ class Adam:
 
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         # fused: one pass over the memory, 3x faster than the default on CPU
-        return torch.optim.AdamW(
-            parameters, self.lr, self.betas, self.eps, weight_decay=self.weight_decay, fused=True
-        )
+        return torch.optim.AdamW(parameters, self.lr, self.betas, self.eps, weight_decay=self.weight_decay, fused=True)
 
     def lazy(self, every: int) -> Adam:
         """For a player with a penalty only every so many steps: lr·c and betas^c, c = every / (every + 1).

@@ -42,9 +42,7 @@ def _sneakers(count: int, size: int) -> Source:
     if not 32 <= size <= 256:
         raise UserError(f"--size {size}: sneakers are drawn from 32 to 256 pixels; choose a size in between")
     pictures, factors = sneakers(count, size)
-    items = tuple(
-        Item(f"sneakers[{index}]", index, factors=tuple(row)) for index, row in enumerate(factors.tolist())
-    )
+    items = tuple(Item(f"sneakers[{index}]", index, factors=tuple(row)) for index, row in enumerate(factors.tolist()))
     return Source(
         kind="built-in",
         where="sneakers",
@@ -58,9 +56,7 @@ def _sneakers(count: int, size: int) -> Source:
 def _built_in(
     name: str, values: np.ndarray, labels: np.ndarray, own_size: int | None = None, points: bool = False
 ) -> Source:
-    items = tuple(
-        Item(f"{name}[{index}]", index, label=str(label)) for index, label in enumerate(labels.tolist())
-    )
+    items = tuple(Item(f"{name}[{index}]", index, label=str(label)) for index, label in enumerate(labels.tolist()))
     return Source(
         kind="built-in",
         where=name,
@@ -122,9 +118,7 @@ def _load(path: Path, where: str) -> dict[str, np.ndarray]:
         if not zipfile.is_zipfile(path):
             raise zipfile.BadZipFile("no archive, or cut off")
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            wanted = [
-                key for key in archive.files if _pictures_key(key) or _labels_key(key) or key == "class_names"
-            ]
+            wanted = [key for key in archive.files if _pictures_key(key) or _labels_key(key) or key == "class_names"]
             return {key: archive[key] for key in wanted or archive.files}
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
         raise UserError(f"{where}: not a readable .npz ({error}); save or download it again") from error
@@ -159,14 +153,10 @@ def _part(arrays: Mapping[str, np.ndarray], key: str, where: str) -> _Part:
     labels = next((value for name, value in arrays.items() if _words_of(name) == (noun, split)), None)
     if labels is not None:
         labels = (
-            labels.reshape(len(labels), -1).argmax(1)
-            if labels.ndim == 2 and labels.shape[1] > 1
-            else labels.ravel()
+            labels.reshape(len(labels), -1).argmax(1) if labels.ndim == 2 and labels.shape[1] > 1 else labels.ravel()
         )
         if len(labels) != len(pictures):
-            raise UserError(
-                f"{where}: {key} has {len(pictures)} pictures but {len(labels)} labels; save it again"
-            )
+            raise UserError(f"{where}: {key} has {len(pictures)} pictures but {len(labels)} labels; save it again")
     return _Part(key, split, pictures, labels, _scaling(pictures, f"{where}: {key}"))
 
 
@@ -176,9 +166,7 @@ def _channels_last(array: np.ndarray, where: str) -> np.ndarray:
         return array
     if array.ndim == 4 and array.shape[1] in (1, 3, 4):
         return array.transpose(0, 2, 3, 1)
-    raise UserError(
-        f"{where} has shape {array.shape}; pictures are (n, height, width) or (n, height, width, 3)"
-    )
+    raise UserError(f"{where} has shape {array.shape}; pictures are (n, height, width) or (n, height, width, 3)")
 
 
 def _words(labels: np.ndarray, titles: np.ndarray | None) -> list[str]:

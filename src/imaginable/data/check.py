@@ -110,9 +110,7 @@ def check(options: DataOptions, progress: Advance | None = None) -> Checked:
         if source.points:
             tally.add_points()
             return tally.checked()
-        chosen = set(
-            np.linspace(0, len(source.items) - 1, min(SAMPLE, len(source.items))).astype(int).tolist()
-        )
+        chosen = set(np.linspace(0, len(source.items) - 1, min(SAMPLE, len(source.items))).astype(int).tolist())
         sample = []
         for position, seen in enumerate(examine(source, shape, progress)):
             tally.add(seen)

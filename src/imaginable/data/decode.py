@@ -29,7 +29,7 @@ SMALLEST = 8
 """pixels on a side"""
 
 
-class Unreadable(Exception):  # noqa: N818 - it is a finding about a file, not an error
+class Unreadable(Exception):
     """Why a picture cannot be used, in a few words."""
 
 

@@ -195,9 +195,7 @@ class Shoe:
         front = offset(self.throat, np.linspace(0.024, 0.002, len(self.throat)))[::-1]
         rounding = (tip + right * 0.022, tip + up * 0.016 - right * 0.008, tip - right * 0.044)
         crest = curve(front[-2], front[-1], *rounding, top - right * 0.06 - up * 0.05)
-        crest = np.append(
-            crest, offset(self.throat, -0.03)
-        )  # not straight down: a high-top's throat is hollow
+        crest = np.append(crest, offset(self.throat, -0.03))  # not straight down: a high-top's throat is hollow
         return Layer([np.append(front[:-2], crest)], self.leather)
 
     def upper(self) -> Layer:

@@ -66,9 +66,7 @@ def open_zip(path: Path, where: str) -> Source:
 
 
 def _from_archive(archive: zipfile.ZipFile, where: str) -> Source:
-    members = {
-        info.filename.replace("\\", "/").lstrip("/"): info for info in archive.infolist() if not info.is_dir()
-    }
+    members = {info.filename.replace("\\", "/").lstrip("/"): info for info in archive.infolist() if not info.is_dir()}
     members = {name: info for name, info in sorted(members.items()) if not is_clutter(name)}
     if any(info.flag_bits & 1 for info in members.values()):
         raise UserError(f"{where}: this zip is encrypted; unpack it and give the folder")
@@ -123,6 +121,4 @@ def _no_pictures(where: str, others: Counter[str], tables: bool) -> str:
     if not found:
         return f"{where}: this is empty; put your pictures there, or give another folder"
     readable = "png, jpg, webp, bmp, gif, tif"
-    return (
-        f"{where}: no pictures here, only {', '.join(found)};\ngive a folder with pictures ({readable} ...)"
-    )
+    return f"{where}: no pictures here, only {', '.join(found)};\ngive a folder with pictures ({readable} ...)"

@@ -44,15 +44,11 @@ def sheet(images: np.ndarray, columns: int | None = None, gap: int = 2) -> np.nd
 def pairs(first: np.ndarray, second: np.ndarray, columns: int = 8) -> np.ndarray:
     """Each of `first` above its partner in `second`, (n, h, w, c) each, `columns` to a row."""
     rows = [
-        np.concatenate(
-            [sheet(part, columns, 1) for part in (first[at : at + columns], second[at : at + columns])]
-        )
+        np.concatenate([sheet(part, columns, 1) for part in (first[at : at + columns], second[at : at + columns])])
         for at in range(0, len(first), columns)
     ]
     widest = max(row.shape[1] for row in rows)
-    padded = [
-        np.pad(row, ((0, 4), (0, widest - row.shape[1]), (0, 0)), constant_values=PAPER) for row in rows
-    ]
+    padded = [np.pad(row, ((0, 4), (0, widest - row.shape[1]), (0, 0)), constant_values=PAPER) for row in rows]
     return np.concatenate(padded)
 
 
@@ -60,7 +56,8 @@ def scatter(points: np.ndarray, extent: float, size: int = 256) -> np.ndarray:
     """2-D points (n, 2) within ±extent as dark dots on white, uint8 (size, size, 1)."""
     edges = np.linspace(-extent, extent, size + 1)
     counts, _, _ = np.histogram2d(-points[:, 1], points[:, 0], bins=[edges, edges])
-    return (255 * np.exp(-counts))[..., None].astype(np.uint8)
+    grey: np.ndarray = (255 * np.exp(-counts)).astype(np.uint8)
+    return grey[..., None]
 
 
 def picture(array: np.ndarray) -> Image.Image:

@@ -55,9 +55,7 @@ def prepare(
             _build(name, asked, size, progress)
     found = cache.load(name)
     if found is None:
-        raise UserError(
-            f"{cache.folder()}: the prepared data vanished; set IMAGINABLE_CACHE to a folder that stays"
-        )
+        raise UserError(f"{cache.folder()}: the prepared data vanished; set IMAGINABLE_CACHE to a folder that stays")
     return _finished(options, *found, say or _nothing)
 
 
@@ -174,13 +172,9 @@ def _refuse_too_bad(where: str, skipped: dict[str, str] | Any, found: int) -> No
 
 def _refuse_too_few(checked: Checked) -> None:
     if checked.usable < 2:
-        raise UserError(
-            f"{checked.where}: only {checked.usable} usable picture; training needs at least 2, better 100"
-        )
+        raise UserError(f"{checked.where}: only {checked.usable} usable picture; training needs at least 2, better 100")
     if len(set(checked.keys)) < 2:
-        raise UserError(
-            f"{checked.where}: all {checked.usable} pictures are the same; training needs different ones"
-        )
+        raise UserError(f"{checked.where}: all {checked.usable} pictures are the same; training needs different ones")
 
 
 def _record(checked: Checked, content: str) -> dict[str, Any]:

@@ -45,9 +45,7 @@ def _remarks(checked: Checked) -> list[tuple[str, str]]:
         ("duplicates", f"{copies} exact copies: {several(groups, 3)}" if copies else ""),
         (
             "not used",
-            ", ".join(
-                f"{count} {ending or 'files without ending'}" for ending, count in checked.others.items()
-            ),
+            ", ".join(f"{count} {ending or 'files without ending'}" for ending, count in checked.others.items()),
         ),
         *(("note", note) for note in checked.notes),
     ]
@@ -57,17 +55,13 @@ def _proposal(checked: Checked) -> str:
     flip = "--flip" if checked.proposed_flip else "no --flip"
     if checked.mirror is None:
         return f"--size {checked.proposed_size}, no --flip (too few pictures to measure)"
-    far = (
-        f"mirrored pictures lie {checked.mirror:.2f} times as far from the others as the pictures themselves"
-    )
+    far = f"mirrored pictures lie {checked.mirror:.2f} times as far from the others as the pictures themselves"
     return f"--size {checked.proposed_size}, {flip} ({far})"
 
 
 def skipped_line(skipped: Mapping[str, str], found: int) -> str:
     """`skipped 3 of 200 files: a.png (zero bytes), ...`"""
-    return (
-        f"skipped {len(skipped)} of {found}: {several([f'{name} ({why})' for name, why in skipped.items()])}"
-    )
+    return f"skipped {len(skipped)} of {found}: {several([f'{name} ({why})' for name, why in skipped.items()])}"
 
 
 def _named(reasons: Mapping[str, str]) -> str:

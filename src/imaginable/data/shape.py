@@ -94,9 +94,7 @@ def _square(image: Image.Image, shape: Shape) -> Image.Image:
     inner = (max(1, round(width * scale)), max(1, round(height * scale)))
     red, green, blue = shape.background
     neutral = image.mode == "L" and red == green == blue
-    canvas = (
-        Image.new("L", (size, size), red) if neutral else Image.new("RGB", (size, size), shape.background)
-    )
+    canvas = Image.new("L", (size, size), red) if neutral else Image.new("RGB", (size, size), shape.background)
     if shape.colour == "grey":
         canvas = canvas.convert("L")
     small = _resize(image, inner, (0, 0, width, height)).convert(canvas.mode)

@@ -37,9 +37,7 @@ def split(keys: Sequence[str], named: Sequence[str | None]) -> Split:
         return Split(np.flatnonzero(train), np.flatnonzero(chosen), unused, f"as given: {held} is held out")
     chosen = _by_content(keys)
     nothing = np.zeros(0, dtype=np.int64)
-    return Split(
-        np.flatnonzero(~chosen), np.flatnonzero(chosen), nothing, f"one in {ONE_IN} held out by content"
-    )
+    return Split(np.flatnonzero(~chosen), np.flatnonzero(chosen), nothing, f"one in {ONE_IN} held out by content")
 
 
 def _by_content(keys: Sequence[str]) -> np.ndarray:

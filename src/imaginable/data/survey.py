@@ -57,9 +57,7 @@ def _examine(source: Source, item: Item, shape: Shape) -> Examined:
 def digest(raw: bytes | np.ndarray) -> str:
     """32 hex digits that stand for the content."""
     if isinstance(raw, np.ndarray):
-        return blake2b(
-            np.ascontiguousarray(raw).data, digest_size=16, person=str(raw.shape).encode()[:16]
-        ).hexdigest()
+        return blake2b(np.ascontiguousarray(raw).data, digest_size=16, person=str(raw.shape).encode()[:16]).hexdigest()
     return blake2b(raw, digest_size=16).hexdigest()
 
 

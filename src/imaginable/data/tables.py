@@ -142,9 +142,7 @@ def encode_factors(columns: Mapping[str, Mapping[str, str]], names: Sequence[str
             notes.append(f"column {column!r} is the same everywhere: not used")
             continue
         if numbers is None and len(words) > max(MOST_VALUES, len(names) // 4):
-            notes.append(
-                f"column {column!r} has {len(words)} different texts: a title rather than a factor, not used"
-            )
+            notes.append(f"column {column!r} has {len(words)} different texts: a title rather than a factor, not used")
             continue
         if numbers is None:
             values[column] = words

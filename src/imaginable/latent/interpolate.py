@@ -25,7 +25,8 @@ def spherical(start: Tensor, stop: Tensor, t: Tensor) -> Tensor:
         return linear(start, stop, t)
     column = t.double()[:, None]
     around = (torch.sin((1 - column) * angle) * a + torch.sin(column * angle) * b) / torch.sin(angle)
-    return (lengths[:, None] * around).to(start.dtype).reshape(-1, *start.shape)
+    codes: Tensor = (lengths[:, None] * around).to(start.dtype)
+    return codes.reshape(-1, *start.shape)
 
 
 def path(points: Tensor, steps: int, closed: bool = False, on_sphere: bool = True) -> Tensor:

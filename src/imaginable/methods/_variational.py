@@ -78,7 +78,7 @@ class Output(nn.Module):
 class Autoencoding(nn.Module):
     """Encoder, decoder and output distribution: one player."""
 
-    def __init__(self, encoder: nn.Module, decoder: nn.Module, output: nn.Module) -> None:
+    def __init__(self, encoder: nn.Module, decoder: nn.Module, output: Output) -> None:
         super().__init__()
         self.encoder = encoder
         self.decoder = decoder

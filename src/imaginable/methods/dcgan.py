@@ -88,7 +88,12 @@ class Dcgan(Method[Adversaries]):
         return (self.latents,)
 
     def prior(
-        self, nets: Adversaries, n: int, spec: DataSpec, generator: torch.Generator, label: Tensor | None = None
+        self,
+        nets: Adversaries,
+        n: int,
+        spec: DataSpec,
+        generator: torch.Generator,
+        label: Tensor | None = None,
     ) -> Tensor:
         return torch.randn(n, self.latents, generator=generator)
 

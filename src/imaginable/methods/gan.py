@@ -61,9 +61,7 @@ class Gan(Method[Adversaries]):
         generator = Mlp([self.latents, *hidden], spec.shape, nn.ReLU)
         if spec.kind == "images":
             generator = nn.Sequential(generator, nn.Tanh())  # type: ignore[assignment]
-        discriminator = nn.Sequential(
-            Mlp([spec.dimensions, *hidden], (1,), nn.LeakyReLU), nn.Flatten(0)
-        )
+        discriminator = nn.Sequential(Mlp([spec.dimensions, *hidden], (1,), nn.LeakyReLU), nn.Flatten(0))
         return Adversaries(generator, discriminator)
 
     def optimizers(self) -> dict[str, Optimizer]:
@@ -92,7 +90,12 @@ class Gan(Method[Adversaries]):
         return (self.latents,)
 
     def prior(
-        self, nets: Adversaries, n: int, spec: DataSpec, generator: torch.Generator, label: Tensor | None = None
+        self,
+        nets: Adversaries,
+        n: int,
+        spec: DataSpec,
+        generator: torch.Generator,
+        label: Tensor | None = None,
     ) -> Tensor:
         return torch.randn(n, self.latents, generator=generator)
 

@@ -1,5 +1,6 @@
 """The networks of Radford, Metz & Chintala 2016 (DCGAN): strided convolutions and batch norm only."""
 
+import itertools
 from collections.abc import Sequence
 
 import torch
@@ -27,7 +28,7 @@ class DcganGenerator(nn.Module):
         super().__init__()
         wides = _widths(width, shape[-1])[::-1]
         layers: list[nn.Module] = [nn.ConvTranspose2d(latents, wides[0], 4, bias=False)]
-        for before, after in zip(wides[:-1], wides[1:], strict=True):
+        for before, after in itertools.pairwise(wides):
             layers += [nn.BatchNorm2d(before), nn.ReLU(inplace=True)]
             layers += [nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=False)]
         layers += [nn.BatchNorm2d(wides[-1]), nn.ReLU(inplace=True)]
@@ -48,7 +49,7 @@ class DcganDiscriminator(nn.Module):
         wides = _widths(width, shape[-1])
         layers: list[nn.Module] = [nn.Conv2d(shape[0], wides[0], 4, stride=2, padding=1)]
         layers += [nn.LeakyReLU(0.2, inplace=True)]
-        for before, after in zip(wides[:-1], wides[1:], strict=True):
+        for before, after in itertools.pairwise(wides):
             layers += [nn.Conv2d(before, after, 4, stride=2, padding=1, bias=False)]
             layers += [nn.BatchNorm2d(after), nn.LeakyReLU(0.2, inplace=True)]
         layers += [nn.Conv2d(wides[-1], 1, 4)]
@@ -56,4 +57,5 @@ class DcganDiscriminator(nn.Module):
         _initialise(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.layers(x).to(torch.float32).flatten()
+        logits: Tensor = self.layers(x)
+        return logits.to(torch.float32).flatten()

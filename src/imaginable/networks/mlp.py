@@ -1,5 +1,6 @@
 """Fully connected networks, for small pictures and for points."""
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -13,13 +14,11 @@ class Mlp(nn.Module):
     The output is float32 whatever the precision inside.
     """
 
-    def __init__(
-        self, widths: Sequence[int], out_shape: Sequence[int], activation: type[nn.Module] = nn.ReLU
-    ) -> None:
+    def __init__(self, widths: Sequence[int], out_shape: Sequence[int], activation: type[nn.Module] = nn.ReLU) -> None:
         super().__init__()
         self.out_shape = tuple(out_shape)
         layers: list[nn.Module] = []
-        for before, after in zip(widths[:-1], widths[1:], strict=True):
+        for before, after in itertools.pairwise(widths):
             layers += [nn.Linear(before, after), activation()]
         self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], math.prod(out_shape)))
 

@@ -73,9 +73,7 @@ class ResidualDecoder(nn.Module):
         self.stem = nn.Linear(latents, self.channels * self.sizes[0] ** 2)
         # the full size gets half the first width: it is where the time goes
         outs = [*wides[1:], max(8, width // 2)]
-        self.stages = nn.ModuleList(
-            nn.Sequential(*(Block(wide) for _ in range(blocks))) for wide in wides
-        )
+        self.stages = nn.ModuleList(nn.Sequential(*(Block(wide) for _ in range(blocks))) for wide in wides)
         self.ups = nn.ModuleList(
             nn.Conv2d(before, after, 3, padding=1) for before, after in zip(wides, outs, strict=True)
         )

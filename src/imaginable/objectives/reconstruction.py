@@ -48,7 +48,5 @@ def logistic_log_likelihood(x: Tensor, mean: Tensor, log_scale: Tensor) -> Tenso
     width = 2 * HALF_LEVEL * inverse_scale
     inside = F.logsigmoid(upper) + F.logsigmoid(-lower) + torch.log(-torch.expm1(-width))
     first, last = x < -1 + HALF_LEVEL, x > 1 - HALF_LEVEL
-    log_probability = torch.where(
-        first, F.logsigmoid(upper), torch.where(last, F.logsigmoid(-lower), inside)
-    )
+    log_probability = torch.where(first, F.logsigmoid(upper), torch.where(last, F.logsigmoid(-lower), inside))
     return log_probability.flatten(1).sum(1)

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 # in a short or young run, the average must not be dominated by the first weights
 _SHARE_OF_SEEN = 0.05
@@ -21,7 +21,8 @@ class Averages:
     def __init__(self, networks: nn.Module, names: Sequence[str], half_life: int) -> None:
         self.networks = copy.deepcopy(networks).eval().requires_grad_(False)
         self._half_life = half_life
-        self._averaged, self._current = [], []
+        self._averaged: list[Tensor] = []
+        self._current: list[Tensor] = []
         self._pairs_of_buffers = []
         for name in names:
             averaged, current = self.networks.get_submodule(name), networks.get_submodule(name)

@@ -18,7 +18,7 @@ from imaginable.training import snapshot
 from imaginable.training.feed import Feed
 from imaginable.training.job import Job
 from imaginable.training.run import Run
-from imaginable.training.state import NonFinite, State
+from imaginable.training.state import NonFiniteError, State
 from imaginable.training.train import save_progress
 
 MARGIN = 0.93
@@ -72,7 +72,7 @@ def _timed(state: State, feed: Feed, total: int, cycles: int) -> float:
     for _ in range(cycles):
         try:
             state.cycle(feed, total)
-        except NonFinite:  # a throw-away copy may diverge; its time is the same
+        except NonFiniteError:  # a throw-away copy may diverge; its time is the same
             state.load_state_dict(State(state.job, state.spec).state_dict() | {"seen": state.seen + 1})
     if state.device.type == "cuda":
         torch.cuda.synchronize(state.device)

@@ -42,15 +42,17 @@ def load(path: Path, say: Callable[[str], None]) -> dict[str, Any]:
 
     Raises UserError when there is none, both are damaged, or it is of another version.
     """
-    reasons = []
+    reasons: list[str] = []
     for candidate in (path, previous(path)):
         if not candidate.exists():
             continue
         state = _read(candidate)
         if isinstance(state, dict):
             if candidate != path:
-                say(f"{path.name} is {reasons[0] if reasons else 'missing'}: going on from {candidate.name}, "
-                    f"{state['seen']:,} images seen")
+                say(
+                    f"{path.name} is {reasons[0] if reasons else 'missing'}: going on from {candidate.name}, "
+                    f"{state['seen']:,} images seen"
+                )
             return state
         reasons.append(state)
     if not reasons:
@@ -65,9 +67,7 @@ def _read(path: Path) -> dict[str, Any] | str:
     digest = content[len(_MAGIC) : start]
     if not content.startswith(_MAGIC) or hashlib.sha256(memoryview(content)[start:]).digest() != digest:
         return "damaged"
-    state: dict[str, Any] = torch.load(
-        io.BytesIO(memoryview(content)[start:]), map_location="cpu", weights_only=True
-    )
+    state: dict[str, Any] = torch.load(io.BytesIO(memoryview(content)[start:]), map_location="cpu", weights_only=True)
     if state["format"] != FORMAT:
         raise UserError(
             f"{path}: a checkpoint of version {state['format']}, and this imaginable resumes version {FORMAT}; "

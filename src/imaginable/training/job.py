@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
-from imaginable.core import config
+from imaginable.core import config, fast
 from imaginable.core.errors import UserError
 from imaginable.data.dataset import DataOptions
 from imaginable.methods._method import Method, find, name_of
 
+Precision = Literal["auto", "float32", "bfloat16"]
 M = TypeVar("M", bound=Method[Any])
 
 
@@ -25,7 +26,7 @@ class Training:
     """images per step, over all processes"""
     micro_batch: int | None = None
     """split every batch into parts of so many images, to fit a small memory"""
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    precision: Precision = "auto"
     """of the networks' arithmetic; auto is bfloat16 where the machine multiplies it natively"""
     half_life: int = 10_000
     """of the averaged weights, in images"""
@@ -68,6 +69,9 @@ class Job(Generic[M]):
         for part in (self.method, self.data, self.training):
             _refuse_senseless_numbers(part)
         training = self.training
+        fast.choose_device(training.device)
+        if self.data.size is not None:  # before minutes go into preparing data that will not fit
+            self.method.sizes.check(self.data.size, name_of(self.method))
         if training.micro_batch:
             if self.method.couples:
                 raise UserError(

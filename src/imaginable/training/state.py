@@ -18,7 +18,7 @@ from imaginable.training.feed import Feed
 from imaginable.training.job import Job
 
 
-class NonFinite(Exception):
+class NonFiniteError(Exception):
     """A loss was not a finite number."""
 
 
@@ -50,7 +50,7 @@ class State:
     def cycle(self, feed: Feed, total: int) -> dict[str, Tensor]:
         """Every active phase once, on fresh data; returns the losses' terms (on the device, not yet read).
 
-        Raises NonFinite, with the state half-changed.
+        Raises NonFiniteError, with the state half-changed.
         """
         progress = Progress(self.seen, total, self.step)
         batch, seen = feed.batch(self.seen).to(self.device), self.seen + self.job.training.batch
@@ -77,7 +77,7 @@ class State:
                     with fast.autocast(self.device, self.precision):
                         loss: Loss = phase.loss(self.networks, part, progress)
                     if distributed.any_rank(not bool(torch.isfinite(loss.total))):
-                        raise NonFinite(phase.player)
+                        raise NonFiniteError(phase.player)
                     (loss.total * (phase.gain / len(parts))).backward()
                     terms |= loss.terms
                 self._descend(phase, optimizer, progress)
@@ -115,9 +115,7 @@ class State:
 
     def _seed(self, phase: int | str, turn: int, part: int) -> None:
         training = self.job.training
-        torch.manual_seed(
-            seeds.derive(training.seed, self.attempt, self.step, phase, turn, part, distributed.rank())
-        )
+        torch.manual_seed(seeds.derive(training.seed, self.attempt, self.step, phase, turn, part, distributed.rank()))
 
     def state_dict(self) -> dict[str, Any]:
         return {
@@ -135,5 +133,3 @@ class State:
         for name, optimizer in self.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][name])
         self.seen, self.step, self.attempt = state["seen"], state["step"], state["attempt"]
-
-

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,9 @@ from imaginable.methods._method import Trained, name_of
 from imaginable.training import checkpoint, snapshot
 from imaginable.training import job as jobs
 from imaginable.training.feed import Feed
-from imaginable.training.job import Job
+from imaginable.training.job import Job, Precision
 from imaginable.training.run import Run
-from imaginable.training.state import NonFinite, State
+from imaginable.training.state import NonFiniteError, State
 
 LOG_LINES = 200
 LARGEST_ATTEMPT = 3
@@ -47,15 +47,17 @@ class Report:
     sample: Path | None = None
 
 
-def load_data(job: Job[Any]) -> Dataset:
+def load_data(job: Job[Any], say: Callable[[str], None] | None = None) -> Dataset:
     """The job's data, fit for its method; prepared by one process, then found by the others."""
     with distributed.first_alone():
-        return prepare(job.data, sizes=job.method.sizes.takes)
+        dataset = prepare(job.data, sizes=job.method.sizes.takes, say=say)
+    job.method.check(dataset.spec)
+    return dataset
 
 
 def train(
     job: Job[Any], *, resume: bool = False, inexact: bool = False, dataset: Dataset | None = None
-) -> Iterator[Report]:
+) -> Generator[Report]:
     """Trains to the end of the job, yielding reports several times a second.
 
     Closing the iterator (`close()`, or leaving it) saves a checkpoint first. Seeds torch's global
@@ -69,7 +71,6 @@ def train(
     if training.batch % distributed.ranks():
         raise UserError(f"--batch {training.batch}: must be a multiple of the {distributed.ranks()} processes")
     dataset = dataset or load_data(job)
-    job.method.check(dataset.spec)
     job, notices = _resolved(job, dataset.spec), []
     state = State(job, dataset.spec)
     if resume:
@@ -88,7 +89,7 @@ def train(
             try:
                 for name, value in state.cycle(feed, total).items():
                     terms[name].append(value)
-            except NonFinite as problem:
+            except NonFiniteError as problem:
                 notices.append(_roll_back(state, run, str(problem)))
                 terms.clear()
                 continue
@@ -101,9 +102,7 @@ def train(
                 save_progress(state, run)
             logged = _crossed(before, state.seen, max(1, total // LOG_LINES)) or state.seen >= total
             if logged or sample or notices or seconds - reported > _SECONDS_BETWEEN_REPORTS:
-                report = Report(
-                    state.seen, total, state.step, _means(terms), seconds, "; ".join(notices), sample
-                )
+                report = Report(state.seen, total, state.step, _means(terms), seconds, "; ".join(notices), sample)
                 if (logged or notices) and distributed.rank() == 0:
                     run.append(_line(report))
                 terms.clear()
@@ -134,7 +133,7 @@ def _resolved(job: Job[Any], spec: DataSpec) -> Job[Any]:
     device = fast.choose_device(training.device)
     # points are few numbers that must be exact, and their networks are too small to gain
     chosen = torch.float32 if spec.kind == "points" else fast.choose_precision("auto", device)
-    name = "bfloat16" if chosen == torch.bfloat16 else "float32"
+    name: Precision = "bfloat16" if chosen == torch.bfloat16 else "float32"
     return dataclasses.replace(job, training=dataclasses.replace(training, precision=name))
 
 
@@ -148,9 +147,7 @@ def _go_on(state: State, run: Run, inexact: bool) -> list[str]:
     changed = {key: (was, now[key]) for key, was in saved["environment"].items() if was != now[key]}
     if changed and not inexact:
         listed = ", ".join(f"{key} was {was}, is {now}" for key, (was, now) in changed.items())
-        raise UserError(
-            f"{run.folder}: cannot go on bit for bit here ({listed}); add --inexact to go on all the same"
-        )
+        raise UserError(f"{run.folder}: cannot go on bit for bit here ({listed}); add --inexact to go on all the same")
     state.load_state_dict(saved["state"])
     if distributed.rank() == 0:
         run.rewind(state.seen)
@@ -176,8 +173,7 @@ def _begin_from(state: State) -> None:
         state.networks.load_state_dict(weights)
     except RuntimeError as error:
         raise UserError(
-            f"--from {origin.folder}: its networks have another shape; use its fields and --size "
-            f"(see {origin.job})"
+            f"--from {origin.folder}: its networks have another shape; use its fields and --size (see {origin.job})"
         ) from error
     state.averages.networks.load_state_dict(weights)
 
@@ -222,8 +218,10 @@ def _share(state: State, dataset: Dataset, run: Run) -> Path | None:
 
 def save_progress(state: State, run: Run) -> None:
     if distributed.rank() == 0:
-        checkpoint.save(run.checkpoint, {"state": state.state_dict(), "seen": state.seen,
-                                         "environment": environment(state)})
+        checkpoint.save(
+            run.checkpoint,
+            {"state": state.state_dict(), "seen": state.seen, "environment": environment(state)},
+        )
 
 
 def _crossed(before: int, after: int, interval: int) -> bool:

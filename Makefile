@@ -1,0 +1,39 @@
+# make demo: environment, two models trained on the embedded sneakers, a report. make test: all checks.
+PYTHON ?= python3
+BIN := .venv/bin
+# wheels of the tested torch come first, so that nothing pulls another, much larger one
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: demo test test-all lint clean
+
+demo: .venv/ready
+	@test -f runs/demo-vae/report.html || $(BIN)/imaginable train vae sneakers --preset small --budget 80s --run demo-vae
+	@test -f runs/demo-dcgan/report.html || $(BIN)/imaginable train dcgan sneakers --preset small --budget 80s --run demo-dcgan
+	@$(BIN)/imaginable morph runs/demo-vae 0 1 2 3 --out runs/demo-morph.gif
+	@$(BIN)/imaginable report runs/demo-vae runs/demo-dcgan --out runs/demo.html
+	@echo "open runs/demo.html (report) and runs/demo-morph.gif; to train anew: rm -r runs/demo-*"
+
+test: lint
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow"
+
+test-all: lint
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+lint: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+.venv/ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "imaginable needs Python 3.11 or newer; name one with: make PYTHON=python3.12")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PIP) torch
+	$(PIP) --editable .
+	touch $@
+
+.venv/dev: .venv/ready
+	$(PIP) --editable ".[dev]"
+	touch $@
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache
