@@ -10,6 +10,7 @@ import dataclasses
 import importlib
 import inspect
 import io
+import itertools
 import re
 import time
 import typing
@@ -61,10 +62,10 @@ def parse(target: Any, flags: Sequence[str], prog: str, about: str, default: Any
 
 
 def _message(box: str) -> str:
-    """What stands in an error box drawn for the terminal, up to its first rule."""
-    lines = [line.strip("│ ").strip() for line in box.splitlines() if line.startswith("│")]
-    rules = [number for number, line in enumerate(lines) if line.startswith("──")]
-    return re.sub(r"\s+", " ", " ".join(lines[: rules[0] if rules else None])) or "the flags were not understood"
+    """What stands in an error box drawn for the terminal: after its title, up to the next rule."""
+    lines = [line.strip("│╭╰╮╯─- ") for line in box.splitlines()][1:]
+    text = " ".join(itertools.takewhile(bool, itertools.dropwhile(lambda line: not line, lines)))
+    return re.sub(r"\s+", " ", text) or "the flags were not understood"
 
 
 def _flags(target: Any) -> list[str]:

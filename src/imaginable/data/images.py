@@ -25,7 +25,7 @@ def to_uint8(x: Tensor) -> np.ndarray:
 
 def to_float(images: np.ndarray) -> Tensor:
     """uint8 (n, h, w, c) as images (n, c, h, w) in [-1, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return torch.from_numpy(images.astype(np.float32)).permute(0, 3, 1, 2) / 127.5 - 1
 
 
 def sheet(images: np.ndarray, columns: int | None = None, gap: int = 2) -> np.ndarray:
