@@ -9,6 +9,7 @@ import numpy as np
 from imaginable import model as models
 from imaginable.apps import _pictures
 from imaginable.apps._pictures import Say
+from imaginable.core import files
 from imaginable.core.errors import UserError
 from imaginable.data import images
 from imaginable.data.prepare import prepare
@@ -43,8 +44,8 @@ def sample(
     origin = model.origin(seed)
     if model.trained.spec.kind == "points":
         points = model.decode_tensor(z).numpy()
-        out.mkdir(parents=True, exist_ok=True)
-        np.save(out / "samples.npy", points)
+        with files.replacing(out / "samples.npy") as temporary:
+            np.save(temporary, points)
         images.save(out / "samples.png", images.scatter(points, 1.2 * float(np.abs(points).max())), origin)
     else:
         arrays = model.decode_array(z)

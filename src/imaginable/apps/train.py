@@ -95,6 +95,7 @@ def execute(
 def execute_seeds(job: Job[Any], count: int, *, budget: float | None = None, say: Say = print) -> bool:
     """The same job with seeds seed, seed + 1, ... as NAME/seed-S; the budget is for all. Finished ones are
     not done again. Writes seeds.json: mean and deviation of every last logged term. True when interrupted."""
+    say = say if distributed.rank() == 0 else _silent
     last: dict[int, dict[str, float]] = {}
     for seed in range(job.training.seed, job.training.seed + count):
         training = dataclasses.replace(job.training, seed=seed)
@@ -120,7 +121,8 @@ def execute_seeds(job: Job[Any], count: int, *, budget: float | None = None, say
             "values": values,
         }
         say(f"{name}: {summary[name]['mean']:.4g} ± {deviation:.2g} (deviation over {count} seeds)")
-    files.write_text(job.folder / "seeds.json", json.dumps(summary, indent=1))
+    if distributed.rank() == 0:
+        files.write_text(job.folder / "seeds.json", json.dumps(summary, indent=1))
     return False
 
 

@@ -20,18 +20,28 @@ def replacing(path: Path) -> Iterator[Path]:
     path = Path(path)
     # the suffix stays last, because writers such as Pillow and numpy choose the format by it
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
+    with explained(path):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield temporary
+            _sync(temporary)
+            temporary.replace(path)
+            _sync_folder(path.parent)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turns the system's refusal to write into a UserError that says why."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        _sync(temporary)
-        temporary.replace(path)
-        _sync_folder(path.parent)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        yield
+    except Exception as error:
         reason = _disk_reason(error)
         if reason:
-            raise UserError(f"{path}: {reason}; what was there before is unchanged") from error
+            raise UserError(f"{path}: {reason}; what was saved before is unchanged") from error
         raise
 
 

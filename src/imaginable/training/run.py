@@ -28,10 +28,13 @@ class Run:
     def create(self, job: str, manifest: dict[str, Any]) -> None:
         """Begins a new run. Raises UserError when the folder holds one already."""
         self.refuse_existing()
-        files.write_text(self.manifest, json.dumps(manifest, indent=1, ensure_ascii=False, default=str))
-        self.log.write_text("")
-        # last: a folder with a job.yaml is a run
-        files.write_text(self.job, job)
+        files.write_text(self.job, job)  # first: a folder with a job.yaml is a run, however early it was killed
+        self.record(manifest)
+
+    def record(self, manifest: dict[str, Any]) -> None:
+        """Writes what went into the run, if it is not written yet."""
+        if not self.manifest.exists():
+            files.write_text(self.manifest, json.dumps(manifest, indent=1, ensure_ascii=False, default=str))
 
     def refuse_existing(self) -> None:
         if self.job.exists():
@@ -48,7 +51,7 @@ class Run:
             raise UserError(f"{self.folder}: no run here (a run is a folder with a job.yaml)")
 
     def append(self, line: dict[str, Any]) -> None:
-        with self.log.open("a", encoding="utf-8") as file:
+        with files.explained(self.log), self.log.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + os.linesep)
 
     def lines(self) -> list[dict[str, Any]]:
@@ -63,7 +66,9 @@ class Run:
                 continue
 
     def rewind(self, seen: int) -> None:
-        """Drops what the log says of images after `seen`: they will be seen again."""
+        """Drops what the log says of images after `seen`, which will be seen again, and what a kill left."""
+        for leftover in self.folder.rglob(".*.tmp*"):
+            leftover.unlink()
         kept = [json.dumps(line) for line in self.lines() if line.get("seen", 0) <= seen]
         files.write_text(self.log, "".join(line + os.linesep for line in kept))
 

@@ -57,7 +57,7 @@ def load_data(job: Job[Any], say: Callable[[str], None] | None = None) -> Datase
 
 def train(
     job: Job[Any], *, resume: bool = False, inexact: bool = False, dataset: Dataset | None = None
-) -> Generator[Report]:
+) -> Generator[Report, None, None]:
     """Trains to the end of the job, yielding reports several times a second.
 
     Closing the iterator (`close()`, or leaving it) saves a checkpoint first. Seeds torch's global
@@ -76,6 +76,9 @@ def train(
     if resume:
         run.require()
         notices = _go_on(state, run, inexact)
+        if distributed.rank() == 0:
+            run.rewind(state.seen)
+            run.record(dataset.manifest)
     else:
         _begin_from(state)
         if distributed.rank() == 0:
@@ -141,6 +144,7 @@ def _go_on(state: State, run: Run, inexact: bool) -> list[str]:
     """Restores the last checkpoint; returns what there is to say. A run killed before its first begins anew."""
     notices: list[str] = []
     if not run.checkpoint.exists() and not checkpoint.previous(run.checkpoint).exists():
+        _begin_from(state)
         return ["no checkpoint yet, beginning again from the first image"]
     saved = checkpoint.load(run.checkpoint, notices.append)
     now = environment(state)
@@ -149,8 +153,6 @@ def _go_on(state: State, run: Run, inexact: bool) -> list[str]:
         listed = ", ".join(f"{key} was {was}, is {now}" for key, (was, now) in changed.items())
         raise UserError(f"{run.folder}: cannot go on bit for bit here ({listed}); add --inexact to go on all the same")
     state.load_state_dict(saved["state"])
-    if distributed.rank() == 0:
-        run.rewind(state.seen)
     return notices
 
 
