@@ -301,3 +301,19 @@ def test_ctrl_c_saves_says_how_to_go_on_and_resume_finishes(tmp_path: Path) -> N
     assert process.returncode == 130
     assert f"imaginable resume {run}" in out
     assert (run / "checkpoint.pt").exists()
+
+
+def test_mp4_goes_through_the_encoder_at_hand(
+    vae: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
+    words = ["morph", str(vae), "1", "2", "--frames", "4", "--out", str(tmp_path / "m.mp4")]
+    assert main(words) == 2
+    assert "ffmpeg" in capsys.readouterr().err
+    encoder = tmp_path / "ffmpeg"
+    encoder.write_text('#!/bin/sh\nfor last; do :; done\n/bin/cat > "$last"\n')
+    encoder.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert main(words) == 0
+    # four frames of 128 x 128 pixels (32 enlarged four times), three bytes each
+    assert (tmp_path / "m.mp4").stat().st_size == 4 * 128 * 128 * 3

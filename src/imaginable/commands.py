@@ -190,7 +190,9 @@ def _train(leading: list[str], flags: list[str]) -> int:
     name, source = leading[0], leading[1] if len(leading) == 2 else ""
     default = _defaults(find(name), source, _value(flags, "--preset"), _value(flags, "--config"))
     if not default.data.source and not _asks_for_help(flags):
-        raise UserError(f"train {name} needs data: a folder, a zip, an .npz, or sneakers, digits, gaussians")
+        raise UserError(
+            f"train {name} needs data: a folder, a zip, an .npz, or sneakers, digits, gaussians, gaussians-grid"
+        )
     about = f"{type(default.method).__doc__} Any field of the job is a flag."
     request = parse(type(default), flags, f"imaginable train {name} DATA", about, default)
     job, extras = _job(request, name), request.extras
@@ -213,11 +215,13 @@ def _defaults(method: Any, source: str, preset: str | None, config_file: str | N
     fields = [("method", method), ("data", DataOptions), ("training", Training), ("extras", Extras)]
     request = dataclasses.make_dataclass("Request", fields, frozen=True)
     if config_file:
+        if preset:
+            raise UserError("--preset and --config both give the defaults: name one of them")
         job = jobs.load(Path(config_file))
         if type(job.method) is not method:
             raise UserError(f"--config {config_file}: it is for another method, {type(job.method).__name__}")
         data = dataclasses.replace(job.data, source=source or job.data.source)
-        return request(job.method, data, job.training, Extras())
+        return request(job.method, data, job.training, Extras(start_from=job.start_from))
     if preset is not None and preset not in method.presets:
         known = ", ".join(method.presets)
         raise UserError(f"--preset {preset}: no such preset{nearest(preset, method.presets)} (there are: {known})")

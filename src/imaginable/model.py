@@ -119,6 +119,8 @@ class Model:
     def tensor(self, pictures: Pictures) -> Tensor:
         """Pictures in any accepted form, made to fit as in training: (n, c, h, w) in [-1, 1]."""
         channels, size, _ = self.trained.spec.shape
+        if isinstance(pictures, np.ndarray) and pictures.dtype != np.uint8:
+            raise UserError(f"pictures in an array of {pictures.dtype}: uint8 values 0..255 were expected")
         if isinstance(pictures, np.ndarray) and pictures.shape[1:] == (size, size, channels):
             return images.to_float(pictures)
         return images.to_float(np.stack([_decoded(one, self.shape) for one in pictures]))

@@ -23,7 +23,7 @@ def code(word: str, run: Path, model: Model, say: Say = print) -> Tensor:
     A whole number is a seed; an existing file or folder its (mean) code; `label:NAME` the mean code of the
     training items of that class. Raises UserError for anything else.
     """
-    if word.lstrip("-").isdigit():
+    if word.isdigit():
         return model.latents(1, int(word))[0]
     _need_encoder(word, model)
     if word.startswith("label:"):

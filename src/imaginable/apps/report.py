@@ -22,7 +22,7 @@ from imaginable.core.errors import UserError
 from imaginable.data import images
 from imaginable.data.dataset import Dataset
 from imaginable.data.prepare import prepare
-from imaginable.methods import summary
+from imaginable.methods import names, summary
 from imaginable.methods._method import Encodes, Samples, name_of
 from imaginable.model import Model
 from imaginable.training import job as jobs
@@ -71,7 +71,7 @@ def _page(title: str, articles: Sequence[str]) -> str:
 def _article(run: Run, dataset: Dataset | None) -> str:
     job = jobs.load(run.job)
     dataset = dataset or prepare(job.data, sizes=job.method.sizes.takes)
-    lines, model = run.lines(), models.load(run.folder)
+    lines, model = run.lines(), models.load(run.folder, type(job.method))
     parts = [
         f"<h1>{html.escape(run.folder.name)}</h1>",
         f"<p>{html.escape(_summary(job.method))}</p>",
@@ -88,7 +88,7 @@ def _article(run: Run, dataset: Dataset | None) -> str:
 
 def _summary(method: Any) -> str:
     name = name_of(method)
-    return f"{name}: {type(method).__doc__}" if "_" in type(method).__module__ else summary(name)
+    return summary(name) if name in names() else str(type(method).__doc__)
 
 
 def _facts(run: Run, job: Any, lines: list[dict[str, Any]], dataset: Dataset) -> str:

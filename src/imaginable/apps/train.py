@@ -28,7 +28,7 @@ from imaginable.training import budget as budgets
 from imaginable.training import job as jobs
 from imaginable.training.job import Job, Training
 from imaginable.training.run import Run
-from imaginable.training.train import load_data
+from imaginable.training.train import load_data, resolved
 from imaginable.training.train import train as loop
 
 
@@ -56,7 +56,7 @@ def train(
     parts: dict[str, Any] = {part: config.from_mapping(cls, values[part], method) for part, cls in classes.items()}
     job: Job[Any] = Job(**parts, run=run or str(free_folder(method, data)), start_from=start_from)
     execute(job, budget=seconds_of(str(budget)) if budget is not None else None)
-    return models.load(job.folder)
+    return models.load(job.folder, type(job.method))
 
 
 def execute(
@@ -108,6 +108,7 @@ def execute_seeds(job: Job[Any], count: int, *, budget: float | None = None, say
             interrupted = execute(one, budget=budget / count if budget else None, say=say)
         if interrupted:
             return True
+        distributed.wait()
         last[seed] = run.lines()[-1]
     names = [name for name in next(iter(last.values())) if name not in ("seen", "step", "seconds", "health")]
     summary = {}
@@ -174,9 +175,10 @@ def seconds_of(text: str) -> float:
 
 def _planned(job: Job[Any], dataset: Dataset, left: float, budget: float, say: Say) -> Job[Any]:
     started = time.monotonic()
-    plan = budgets.estimate(job, dataset, left)
+    plan = budgets.estimate(resolved(job, dataset.spec), dataset, left)
     spent = time.monotonic() - started
-    images = max(job.training.batch, int(plan.images - budgets.MARGIN * spent * plan.speed))
+    left_over = plan.images - budgets.MARGIN * spent * plan.speed
+    images = int(distributed.from_first(max(job.training.batch, left_over)))
     say(
         f"budget {budget / 60:.3g} min: {images:,} images at {plan.speed:,.0f} images/s "
         f"({images / max(1, len(dataset.train)):.1f} times the data), "
@@ -191,7 +193,8 @@ def _play(job: Job[Any], dataset: Dataset, resuming: bool, inexact: bool, stoppe
     with Display(job, dataset, say) as display:
         for report in steps:
             display.show(report)
-            if stopped.is_set():
+            if distributed.any_rank(stopped.is_set()):
+                stopped.set()
                 if report.seen < report.total:
                     steps.close()  # saves
                     return

@@ -90,10 +90,23 @@ def broadcast_buffers(module: nn.Module) -> None:
             dist.broadcast(buffer, src=0)
 
 
+def from_first(value: float) -> float:
+    """Rank 0's number, for all to plan the same."""
+    if not _running():
+        return value
+    shared = torch.tensor(value, dtype=torch.float64, device=_device())
+    dist.broadcast(shared, src=0)
+    return float(shared)
+
+
+def _device() -> str:
+    return "cuda" if dist.get_backend() == "nccl" else "cpu"
+
+
 def any_rank(flag: bool) -> bool:
     """Whether the flag is set on any rank."""
     if not _running():
         return flag
-    value = torch.tensor(float(flag), device="cuda" if dist.get_backend() == "nccl" else "cpu")
+    value = torch.tensor(float(flag), device=_device())
     dist.all_reduce(value)
     return bool(value > 0)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from imaginable import methods
+from imaginable.core import seeds
 from imaginable.core.errors import UserError, nearest
 from imaginable.core.optimizers import Optimizer
 from imaginable.core.sizes import Sizes
@@ -138,8 +141,10 @@ class Encodes(Protocol):
 
 
 def name_of(method: Method[Any]) -> str:
-    """The method's name: that of its file."""
-    return type(method).__module__.rpartition(".")[2]
+    """What `find` finds it by: the name of its file, or `path/to/file.py:Class` outside the package."""
+    cls = type(method)
+    package, _, name = cls.__module__.rpartition(".")
+    return name if package == methods.__name__ else f"{Path(inspect.getfile(cls)).resolve()}:{cls.__name__}"
 
 
 def find(name: str) -> type[Method[Any]]:
@@ -156,10 +161,15 @@ def find(name: str) -> type[Method[Any]]:
 
 
 def _module_of(path: Path) -> ModuleType:
-    described = importlib.util.spec_from_file_location(path.stem, path)
+    path = path.resolve()
+    name = f"imaginable_method_{seeds.derive(str(path))}"
+    if name in sys.modules:
+        return sys.modules[name]
+    described = importlib.util.spec_from_file_location(name, path)
     if not path.exists() or described is None or described.loader is None:
-        raise UserError(f"--method {path}: no such file")
+        raise UserError(f"{path}: no such file")
     module = importlib.util.module_from_spec(described)
+    sys.modules[name] = module  # dataclasses look their module up while it is being executed
     described.loader.exec_module(module)
     return module
 

@@ -54,7 +54,10 @@ def load(folder: Path, method_class: type[Method[Any]] | None = None) -> Trained
     if method_class is None:
         name = described["method"]
         if name not in names():
-            raise UserError(f"{folder}: made by method {name!r}, which this version does not have")
+            raise UserError(
+                f"{folder}: made by method {name!r}, which is not in this version of the package\n"
+                "(one of your own: in Python, imaginable.load(folder, method=TheClass))"
+            )
         method_class = find(name)
     where = f"{folder / 'model.yaml'}"
     method = config.from_mapping(method_class, described["fields"], where)

@@ -24,6 +24,7 @@ from typing import ClassVar, final
 import torch
 from torch import Tensor, nn
 
+from imaginable.core.errors import UserError
 from imaginable.core.optimizers import Adam, Optimizer, Schedule
 from imaginable.core.types import Batch, DataSpec, Loss, Progress
 from imaginable.methods._method import Method, Phase, Trained
@@ -79,6 +80,8 @@ class Vae(Method[VaeNetworks]):
     """Adam's learning rate"""
 
     def networks(self, spec: DataSpec, given: Mapping[str, Trained]) -> VaeNetworks:
+        if spec.kind == "points" and self.output != "gaussian":
+            raise UserError(f"--output {self.output}: for grey values; points take gaussian")
         encoder, decoder = encoder_and_decoder(
             self.network, spec, 2 * self.latents, self.latents, self.width, self.blocks, self.hidden
         )

@@ -14,16 +14,15 @@ import torch
 
 from imaginable.core import distributed, fast
 from imaginable.data.dataset import Dataset
-from imaginable.training import snapshot
+from imaginable.training import checkpoint, snapshot
 from imaginable.training.feed import Feed
 from imaginable.training.job import Job
 from imaginable.training.run import Run
 from imaginable.training.state import NonFiniteError, State
-from imaginable.training.train import save_progress
 
 MARGIN = 0.93
 """share of the time that is planned; the rest is for a machine that gets busier"""
-_SNAPSHOTS, _CHECKPOINTS = 20, 50
+_SNAPSHOTS, _CHECKPOINTS = 21, 51
 _SECONDS_PER_POINT = 3.0
 _MOST_CYCLES = 40
 
@@ -46,10 +45,14 @@ def estimate(job: Job[Any], dataset: Dataset, seconds: float) -> Estimate:
     state = State(job, dataset.spec)
     feed = Feed(dataset, job.training.batch, job.training.seed, job.data.flip)
     points = [_seconds_per_image(state, feed, fraction) for fraction in (0.1, 0.5, 0.9)]
-    per_image = _agreed(sum(points) / len(points))
-    overhead = _agreed(_overhead(state, dataset))
-    images = (MARGIN * seconds - overhead) / per_image
-    return Estimate(max(job.training.batch, int(images)), 1 / per_image, overhead)
+    per_image = sum(points) / len(points)
+    showing, saving = _seconds_to_show_and_save(state, dataset)
+    fixed = 0.0 if job.training.snapshot_every else _SNAPSHOTS * (showing + saving)
+    fixed += 0.0 if job.training.checkpoint_every else _CHECKPOINTS * saving
+    each = (showing + saving) / job.training.snapshot_every if job.training.snapshot_every else 0.0
+    each += saving / job.training.checkpoint_every if job.training.checkpoint_every else 0.0
+    images = (MARGIN * seconds - fixed) / (per_image + each)
+    return Estimate(max(job.training.batch, int(images)), 1 / per_image, fixed + each * images)
 
 
 def with_images(job: Job[Any], images: int) -> Job[Any]:
@@ -62,7 +65,9 @@ def _seconds_per_image(state: State, feed: Feed, fraction: float) -> float:
     lazy = math.lcm(*(phase.every for phase in state.phases))
     state.seen = round(fraction * total)
     _timed(state, feed, total, 1)  # the first one allocates
-    cycles = max(1, min(_MOST_CYCLES, round(_SECONDS_PER_POINT / _agreed(_timed(state, feed, total, 1)))))
+    cycles = max(
+        1, min(_MOST_CYCLES, round(_SECONDS_PER_POINT / distributed.from_first(_timed(state, feed, total, 1))))
+    )
     before = state.seen
     return _timed(state, feed, total, math.ceil(cycles / lazy) * lazy) / (state.seen - before)
 
@@ -79,20 +84,12 @@ def _timed(state: State, feed: Feed, total: int, cycles: int) -> float:
     return time.perf_counter() - started
 
 
-def _overhead(state: State, dataset: Dataset) -> float:
-    """Seconds that all snapshots and checkpoints of a run will take."""
-    if distributed.rank() != 0:
-        return 0.0
+def _seconds_to_show_and_save(state: State, dataset: Dataset) -> tuple[float, float]:
+    """Of one snapshot with its model, and of one checkpoint."""
     with TemporaryDirectory() as folder:
-        run = Run(Path(folder))
+        run = Run(Path(folder) / str(distributed.rank()))
         started = time.perf_counter()
         snapshot.take(state, dataset, run)
         taken = time.perf_counter()
-        save_progress(state, run)
-        saved = time.perf_counter()
-    return (_SNAPSHOTS + 1) * (taken - started) + (_CHECKPOINTS + _SNAPSHOTS) * (saved - taken)
-
-
-def _agreed(value: float) -> float:
-    """The same number on every rank, so that all plan the same run."""
-    return float(distributed.average(torch.tensor(value, dtype=torch.float64)))
+        checkpoint.save(run.checkpoint, state.state_dict())
+        return taken - started, time.perf_counter() - taken

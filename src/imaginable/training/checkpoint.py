@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,10 @@ def save(path: Path, state: dict[str, Any]) -> None:
             file.write(content)
         if path.exists():
             previous(path).unlink(missing_ok=True)
-            previous(path).hardlink_to(path)
+            try:
+                previous(path).hardlink_to(path)
+            except OSError:  # some file systems have no links
+                shutil.copyfile(path, previous(path))
 
 
 def previous(path: Path) -> Path:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
-from imaginable.core import config, fast
+from imaginable.core import config, distributed, fast
 from imaginable.core.errors import UserError
 from imaginable.data.dataset import DataOptions
 from imaginable.methods._method import Method, find, name_of
@@ -78,8 +78,9 @@ class Job(Generic[M]):
                     f"--micro-batch: {name_of(self.method)} lets the items of a batch influence each other, "
                     "so parts of a batch are not the same; use a smaller --batch"
                 )
-            if training.batch % training.micro_batch:
-                raise UserError(f"--micro-batch {training.micro_batch} does not divide --batch {training.batch}")
+            own = training.batch // distributed.ranks()
+            if own % training.micro_batch:
+                raise UserError(f"--micro-batch {training.micro_batch} does not divide the {own} images of a step")
 
 
 def _refuse_senseless_numbers(part: Any) -> None:

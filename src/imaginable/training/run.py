@@ -69,7 +69,7 @@ class Run:
         """Drops what the log says of images after `seen`, which will be seen again, and what a kill left."""
         for leftover in self.folder.rglob(".*.tmp*"):
             leftover.unlink()
-        kept = [json.dumps(line) for line in self.lines() if line.get("seen", 0) <= seen]
+        kept = [json.dumps(line) for line in self.lines() if line.get("seen", 0) <= seen or "health" in line]
         files.write_text(self.log, "".join(line + os.linesep for line in kept))
 
     def sheets(self, kind: str) -> list[Path]:

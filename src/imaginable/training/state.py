@@ -79,7 +79,8 @@ class State:
                     if distributed.any_rank(not bool(torch.isfinite(loss.total))):
                         raise NonFiniteError(phase.player)
                     (loss.total * (phase.gain / len(parts))).backward()
-                    terms |= loss.terms
+                    for name, value in loss.terms.items():
+                        terms[name] = terms.get(name, 0) + value / (len(parts) * phase.repeat)
                 self._descend(phase, optimizer, progress)
                 if phase.after:
                     with torch.no_grad():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 from collections import defaultdict
@@ -71,7 +72,7 @@ def train(
     if training.batch % distributed.ranks():
         raise UserError(f"--batch {training.batch}: must be a multiple of the {distributed.ranks()} processes")
     dataset = dataset or load_data(job)
-    job, notices = _resolved(job, dataset.spec), []
+    job, notices = resolved(job, dataset.spec), []
     state = State(job, dataset.spec)
     if resume:
         run.require()
@@ -83,6 +84,8 @@ def train(
         _begin_from(state)
         if distributed.rank() == 0:
             run.create(jobs.dump(job, environment(state)), dataset.manifest)
+    if job.method.couples and distributed.ranks() > 1:
+        notices.append(f"every one of the {distributed.ranks()} processes has its own batch statistics")
     feed = Feed(dataset, training.batch, training.seed, job.data.flip)
     total, started, reported = training.images, time.monotonic(), 0.0
     terms: dict[str, list[Tensor]] = defaultdict(list)
@@ -94,6 +97,8 @@ def train(
                     terms[name].append(value)
             except NonFiniteError as problem:
                 notices.append(_roll_back(state, run, str(problem)))
+                if distributed.rank() == 0:
+                    run.rewind(state.seen)
                 terms.clear()
                 continue
             seconds = time.monotonic() - started
@@ -104,7 +109,9 @@ def train(
                 distributed.broadcast_buffers(state.networks)
                 save_progress(state, run)
             logged = _crossed(before, state.seen, max(1, total // LOG_LINES)) or state.seen >= total
-            if logged or sample or notices or seconds - reported > _SECONDS_BETWEEN_REPORTS:
+            # clocks differ between processes, and all must report at the same step
+            due = seconds - reported > _SECONDS_BETWEEN_REPORTS and distributed.ranks() == 1
+            if logged or sample or notices or due:
                 report = Report(state.seen, total, state.step, _means(terms), seconds, "; ".join(notices), sample)
                 if (logged or notices) and distributed.rank() == 0:
                     run.append(_line(report))
@@ -128,7 +135,7 @@ def environment(state: State) -> dict[str, Any]:
     }
 
 
-def _resolved(job: Job[Any], spec: DataSpec) -> Job[Any]:
+def resolved(job: Job[Any], spec: DataSpec) -> Job[Any]:
     """The job with what the machine decides written down."""
     training = job.training
     if training.precision != "auto":
@@ -167,8 +174,8 @@ def _begin_from(state: State) -> None:
             f"--from {origin.folder}: it was trained by {name_of(model.method)}, not {name_of(state.job.method)}"
         )
     weights = state.networks.state_dict()
-    if origin.checkpoint.exists():
-        weights |= checkpoint.load(origin.checkpoint, lambda _: None)["state"]["networks"]
+    with contextlib.suppress(UserError):  # without a readable checkpoint the other players begin anew
+        weights |= checkpoint.load(origin.checkpoint, _quietly)["state"]["networks"]
     names = state.job.method.averaged
     weights |= {key: value for key, value in model.networks.state_dict().items() if key.split(".")[0] in names}
     try:
@@ -189,7 +196,7 @@ def _roll_back(state: State, run: Run, player: str) -> str:
             f"{LARGEST_ATTEMPT} attempts at lower rates included; try a smaller --lr or --precision float32"
         )
     if run.checkpoint.exists():
-        state.load_state_dict(checkpoint.load(run.checkpoint, lambda _: None)["state"])
+        state.load_state_dict(checkpoint.load(run.checkpoint, _quietly)["state"])
     else:
         state.load_state_dict(State(state.job, state.spec).state_dict())
         _begin_from(state)
@@ -224,6 +231,10 @@ def save_progress(state: State, run: Run) -> None:
             run.checkpoint,
             {"state": state.state_dict(), "seen": state.seen, "environment": environment(state)},
         )
+
+
+def _quietly(line: str) -> None:
+    """For what need not be said."""
 
 
 def _crossed(before: int, after: int, interval: int) -> bool:
