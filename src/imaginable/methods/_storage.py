@@ -51,14 +51,13 @@ def load(folder: Path, method_class: type[Method[Any]] | None = None) -> Trained
     newer model.
     """
     described = _described(folder)
-    if method_class is None:
-        name = described["method"]
-        if name not in names():
-            raise UserError(
-                f"{folder}: made by method {name!r}, which is not in this version of the package\n"
-                "(one of your own: in Python, imaginable.load(folder, method=TheClass))"
-            )
-        method_class = find(name)
+    if described["method"] in names():
+        method_class = find(described["method"])
+    elif method_class is None:
+        raise UserError(
+            f"{folder}: made by method {described['method']!r}, which is not in this version of the package\n"
+            "(one of your own: in Python, imaginable.load(folder, method=TheClass))"
+        )
     where = f"{folder / 'model.yaml'}"
     method = config.from_mapping(method_class, described["fields"], where)
     spec = config.from_mapping(DataSpec, described["spec"], where)

@@ -168,7 +168,7 @@ def _begin_from(state: State) -> None:
     if state.job.start_from is None:
         return
     origin = Run(Path(state.job.start_from))
-    model = _storage.load(origin.model if origin.model.exists() else origin.folder)
+    model = _storage.load(origin.model if origin.model.exists() else origin.folder, type(state.job.method))
     if type(model.method) is not type(state.job.method):
         raise UserError(
             f"--from {origin.folder}: it was trained by {name_of(model.method)}, not {name_of(state.job.method)}"

@@ -1,0 +1,82 @@
+"""The VAE's objective is the bound itself, and its variance the one that maximises it."""
+
+import math
+
+import pytest
+import torch
+from torch.distributions import Normal, kl_divergence
+
+from imaginable.core.types import Batch, DataSpec, Progress
+from imaginable.methods.vae import Vae, VaeNetworks
+
+SPEC = DataSpec("images", (1, 16, 16), count=10)
+DONE = Progress(50, 100, 5)
+
+
+def built(**fields: object) -> tuple[Vae, VaeNetworks, Batch]:
+    torch.manual_seed(0)
+    method = Vae(latents=3, width=8, **fields)  # type: ignore[arg-type]
+    return method, method.networks(SPEC, {}), Batch(torch.rand(6, 1, 16, 16) * 2 - 1)
+
+
+def test_with_beta_one_the_loss_is_the_negative_bound() -> None:
+    method, nets, batch = built()
+    torch.manual_seed(1)
+    loss = method.negative_bound(nets, batch, DONE)
+    torch.manual_seed(1)
+    mean, log_variance = method.posterior(nets, batch.x)
+    posterior = Normal(mean, (0.5 * log_variance).exp())
+    z = mean + posterior.scale * torch.randn_like(mean)
+    shown = nets.autoencoder.decoder(z)
+    log_likelihood = Normal(shown, nets.autoencoder.output.variance.sqrt()).log_prob(batch.x).sum((1, 2, 3))
+    bound = (log_likelihood - kl_divergence(posterior, Normal(0.0, 1.0)).sum(1)).mean()
+    assert loss.total.item() == pytest.approx(-float(bound), rel=1e-5)
+    assert float(loss.terms["bound"]) == pytest.approx(float(bound), rel=1e-5)
+
+
+@pytest.mark.parametrize(("fraction", "weight"), [(0, 0.0), (5, 0.5), (10, 1.0), (90, 1.0)])
+def test_the_kl_terms_weight_rises_over_the_warmup(fraction: int, weight: float) -> None:
+    method, nets, batch = built(beta=2.0, kl_warmup=0.1)
+    loss = method.negative_bound(nets, batch, Progress(fraction, 100, 0))
+    expected = loss.terms["reconstruction"] + 2.0 * weight * loss.terms["kl"]
+    assert loss.total.item() == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_the_solved_variance_is_the_mean_squared_error_which_maximises_the_likelihood() -> None:
+    _method, nets, batch = built()
+    output = nets.autoencoder.output
+    shown = torch.zeros_like(batch.x)
+    for _ in range(200):
+        output.log_likelihood(batch.x, shown)
+        output.solve_variance()
+    assert float(output.variance) == pytest.approx(float(batch.x.square().mean()), rel=1e-4)
+    best = float(output.log_likelihood(batch.x, shown).mean())
+    for factor in (0.9, 1.1):
+        output.variance *= factor
+        assert float(output.log_likelihood(batch.x, shown).mean()) < best
+        output.variance /= factor
+
+
+def test_the_variance_stops_at_the_pictures_own_rounding() -> None:
+    _, nets, batch = built()
+    output = nets.autoencoder.output
+    for _ in range(500):
+        output.log_likelihood(batch.x, batch.x)
+        output.solve_variance()
+    assert float(output.variance.sqrt()) == pytest.approx(2 / 255 / math.sqrt(12), rel=1e-4)
+
+
+def test_evaluating_does_not_move_the_variance() -> None:
+    _, nets, batch = built()
+    nets.eval()
+    nets.autoencoder.output.log_likelihood(batch.x, torch.zeros_like(batch.x))
+    assert float(nets.autoencoder.output.newest.abs().sum()) == 0.0
+
+
+def test_a_point_decodes_outside_the_range_of_pictures() -> None:
+    method = Vae(latents=2, hidden=8)
+    nets = method.networks(DataSpec("points", (2,)), {})
+    with torch.no_grad():
+        for parameter in nets.parameters():
+            parameter.fill_(3.0)
+    assert float(method.decode(nets, torch.ones(1, 2)).min()) > 1.0
