@@ -21,16 +21,10 @@ def main() -> int:
             run = Path(folder) / f"run-{number}"
             words = ["train", "gan", "gaussians", "--batch", "32", "--images", str(32 * options.steps)]
             words += ["--hidden", "16", "--run", str(run)]
-            launch = [
-                sys.executable,
-                "-m",
-                "torch.distributed.run",
-                "--nproc-per-node",
-                "2",
-                "--master-port",
-                "0",
-            ]
-            done = subprocess.run([*launch, "-m", "imaginable", *words], capture_output=True, text=True, check=False)
+            launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+            done = subprocess.run(
+                [*launch, "-m", "--", "imaginable", *words], capture_output=True, text=True, check=False
+            )
             good = done.returncode == 0 and (run / "report.html").exists()
             clean += good
             if not good:

@@ -11,7 +11,7 @@ from imaginable.objectives.reconstruction import (
     squared_error,
 )
 
-LEVELS = torch.arange(256, dtype=torch.float32) * 2 / 255 - 1
+LEVELS = torch.arange(256, dtype=torch.float64) * 2 / 255 - 1
 
 
 def test_squared_error_is_a_sum_per_item() -> None:
@@ -35,14 +35,14 @@ def test_gaussian() -> None:
 @pytest.mark.parametrize("mean", [-1.3, -1.0, -0.2, 0.0, 0.71, 1.0, 2.0])
 @pytest.mark.parametrize("log_scale", [-7.0, -4.0, -1.0, 1.0])
 def test_the_discretised_logistic_sums_to_one(mean: float, log_scale: float) -> None:
-    x = LEVELS.view(256, 1).double()
-    log_probability = logistic_log_likelihood(x, torch.tensor(mean), torch.tensor(log_scale).double())
+    x = LEVELS.view(256, 1)
+    log_probability = logistic_log_likelihood(x, torch.tensor(mean).double(), torch.tensor(log_scale).double())
     assert float(log_probability.exp().sum()) == pytest.approx(1.0, abs=1e-9)
 
 
 def test_the_discretised_logistic_is_a_difference_of_distribution_functions() -> None:
     mean, log_scale = torch.tensor(0.1).double(), torch.tensor(-2.0).double()
-    x = LEVELS[100:150].view(-1, 1).double()
+    x = LEVELS[100:150].view(-1, 1)
     scaled = [torch.sigmoid((x + half - mean) / log_scale.exp()) for half in (1 / 255, -1 / 255)]
     expected = (scaled[0] - scaled[1]).log().sum(1)
     assert torch.allclose(logistic_log_likelihood(x, mean, log_scale), expected, atol=1e-9)
@@ -51,7 +51,7 @@ def test_the_discretised_logistic_is_a_difference_of_distribution_functions() ->
 def test_the_logistics_gradient_stays_finite_far_away_and_when_narrow() -> None:
     mean = torch.full((1, 256), -1.0, requires_grad=True)
     log_scale = torch.tensor(-8.0, requires_grad=True)
-    logistic_log_likelihood(LEVELS[None], mean, log_scale).sum().backward()
+    logistic_log_likelihood(LEVELS[None].float(), mean, log_scale).sum().backward()
     assert mean.grad is not None
     assert log_scale.grad is not None
     assert bool(torch.isfinite(mean.grad).all())

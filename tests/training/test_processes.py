@@ -11,7 +11,7 @@ SCRIPT = Path(__file__).with_name("two_processes.py")
 
 
 def gradients_of(name: str, out: Path, processes: int) -> list[torch.Tensor]:
-    launch = ["-m", "torch.distributed.run", "--nproc-per-node", str(processes), "--master-port", "0"]
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
     command = [sys.executable, *(launch if processes > 1 else []), str(SCRIPT), name, str(out)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr[-2000:]
@@ -31,29 +31,9 @@ def test_two_processes_have_the_gradients_of_the_whole_batch(name: str, tmp_path
 
 def test_a_run_under_torchrun_ends_cleanly_and_writes_once(tmp_path: Path) -> None:
     run = tmp_path / "run"
-    launch = [
-        "-m",
-        "torch.distributed.run",
-        "--nproc-per-node",
-        "2",
-        "--master-port",
-        "0",
-        "-m",
-        "imaginable",
-    ]
-    words = [
-        "train",
-        "gan",
-        "gaussians",
-        "--limit",
-        "500",
-        "--hidden",
-        "8",
-        "--images",
-        "640",
-        "--run",
-        str(run),
-    ]
+    # the -- keeps torchrun's own parser from taking --run for one of its flags
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "--", "imaginable"]
+    words = ["train", "gan", "gaussians", "--limit", "500", "--hidden", "8", "--images", "640", "--run", str(run)]
     done = subprocess.run([sys.executable, *launch, *words], capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "ranks: 2" in (run / "job.yaml").read_text()

@@ -76,6 +76,7 @@ def _disk_reason(error: BaseException) -> str | None:
         errno.EACCES: "no permission to write here",
         errno.EROFS: "the disk is read-only",
         errno.ENOTDIR: "a file stands where a folder is needed",
+        errno.EEXIST: "a file stands where a folder is needed",
     }
     seen: BaseException | None = error
     while seen is not None:
