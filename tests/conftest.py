@@ -1,8 +1,10 @@
-"""What all tests share: a cache of their own, one thread, and the smallest data of every kind."""
+"""What all tests share: a cache of their own, one thread, the smallest data and the smallest jobs."""
+
+from __future__ import annotations
 
 import dataclasses
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,44 +14,65 @@ import torch
 
 from imaginable.core.types import DataSpec
 from imaginable.data.dataset import DataOptions, Dataset
+from imaginable.methods._method import Method
 from imaginable.training.job import Job, Training
 
-SMALL = {"width": 8, "latents": 8, "hidden": 16, "layers": 1}
+SMALL = {"width": 8, "latents": 8, "hidden": 16}
+SHORT = {
+    "images": 64,
+    "batch": 8,
+    "precision": "float32",
+    "device": "cpu",
+    "snapshot_every": 32,
+    "checkpoint_every": 16,
+}
 
 
-@pytest.fixture(autouse=True, scope="session")
-def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
-    os.environ["IMAGINABLE_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+@pytest.fixture(scope="session", autouse=True)
+def own_place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nothing reaches the user's cache, and figures do not depend on the machine's cores."""
     torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("IMAGINABLE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
-def small_dataset(kind: str) -> Dataset:
-    """48 smooth pictures of 32 px in two classes, or 200 points on a ring, a sixth of them held out."""
+@pytest.fixture(scope="session")
+def tiny_dataset() -> Callable[[str], Dataset]:
+    """`tiny_dataset("images")`: 48 coloured blobs with two classes; `tiny_dataset("points")`: 200 on a ring."""
+    return cache(lambda kind: _images() if kind == "images" else _points())
+
+
+@pytest.fixture(scope="session")
+def tiny_job() -> Callable[..., Job[Any]]:
+    """`tiny_job(MethodClass, folder, **training)`: eight steps of the smallest networks."""
+    return _job
+
+
+def _job(method: type[Method[Any]], folder: Path, **training: Any) -> Job[Any]:
+    has = {field.name for field in dataclasses.fields(method)}
+    small = {name: value for name, value in SMALL.items() if name in has}
+    return Job(method(**small), DataOptions("memory"), Training(**{**SHORT, **training}), str(folder))
+
+
+def _images() -> Dataset:
     random = np.random.default_rng(0)
-    if kind == "points":
-        angles = random.uniform(0, 2 * np.pi, 200)
-        items = np.stack([np.cos(angles), np.sin(angles)], 1).astype(np.float32)
-        spec = DataSpec("points", (2,))
-    else:
-        coarse = random.integers(0, 255, (48, 4, 4, 3), dtype=np.uint8)
-        items = coarse.repeat(8, 1).repeat(8, 2)
-        spec = DataSpec("images", (3, 32, 32), classes=("a", "b"))
-    count = len(items)
-    train, held_out = np.split(np.arange(count), [count - count // 6])
-    spec = dataclasses.replace(spec, count=len(train))
-    labels = np.arange(count) % 2 if spec.classes else np.full(count, -1)
-    names = tuple(str(number) for number in range(count))
-    return Dataset(spec, items, labels, np.zeros((count, 0), np.float32), names, train, held_out, {"source": kind})
+    rows, columns = np.mgrid[0:32, 0:32] / 31
+    centres, colours = random.random((48, 2, 1, 1)), random.random((48, 1, 1, 3))
+    distances = (rows - centres[:, 0]) ** 2 + (columns - centres[:, 1]) ** 2  # (n, h, w)
+    items = np.round(255 * np.exp(-8 * distances)[..., None] * colours).astype(np.uint8)
+    spec = DataSpec("images", (3, 32, 32), classes=("even", "odd"), count=40)
+    return _dataset(spec, items, np.arange(48) % 2)
 
 
-@pytest.fixture
-def job_of(tmp_path: Path) -> Callable[..., Job[Any]]:
-    """A job of the smallest networks of a method: job_of(method class, run="name", images=64, ...)."""
+def _points() -> Dataset:
+    random = np.random.default_rng(0)
+    angles = random.integers(0, 8, 200) * np.pi / 4
+    ring = 2 * np.stack([np.cos(angles), np.sin(angles)], axis=1) + 0.1 * random.standard_normal((200, 2))
+    return _dataset(DataSpec("points", (2,), count=180), ring.astype(np.float32), np.full(200, -1))
 
-    def make(method: type, run: str = "run", **training: Any) -> Job[Any]:
-        fields = {field.name for field in dataclasses.fields(method)}
-        small = method(**{name: value for name, value in SMALL.items() if name in fields})
-        values = {"batch": 8, "images": 64, "precision": "float32", "device": "cpu", **training}
-        return Job(small, DataOptions("memory"), Training(**values), str(tmp_path / run))
 
-    return make
+def _dataset(spec: DataSpec, items: np.ndarray, labels: np.ndarray) -> Dataset:
+    every = np.arange(len(items))
+    factors, names = np.zeros((len(items), 0), np.float32), tuple(map(str, every))
+    return Dataset(spec, items, labels, factors, names, every[: spec.count], every[spec.count :])

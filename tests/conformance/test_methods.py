@@ -1,22 +1,34 @@
-"""What every method must hold, over every file of the methods' folder."""
+"""What every method promises, whoever wrote it: a new file in methods/ is tested here without a line more."""
+
+from __future__ import annotations
 
 import ast
 import dataclasses
+import importlib
+import inspect
 import re
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+import safetensors.torch
 import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
-from conftest import small_dataset
 from imaginable import methods
 from imaginable.cli import main
+from imaginable.commands import Extras
 from imaginable.core import config, seeds
+from imaginable.core.errors import UserError
+from imaginable.core.optimizers import Adam, RMSprop
+from imaginable.core.sizes import Sizes
+from imaginable.core.types import DataSpec, Kind
 from imaginable.data.dataset import DataOptions, Dataset
 from imaginable.methods import _storage
-from imaginable.methods._method import Decodes, Encodes, Method, Samples, Trained, find, name_of
+from imaginable.methods._method import Decodes, Encodes, Method, Phase, Samples, Trained, find, name_of
 from imaginable.training import checkpoint
 from imaginable.training import job as jobs
 from imaginable.training.feed import Feed
@@ -25,208 +37,377 @@ from imaginable.training.run import Run
 from imaginable.training.state import State
 from imaginable.training.train import train
 
-Maker = Callable[..., Job[Any]]
-CASES = [(name, kind) for name in methods.names() for kind in sorted(find(name).consumes)]
-each_case = pytest.mark.parametrize(("name", "kind"), CASES)
-each_method = pytest.mark.parametrize("name", methods.names())
+NAMES = methods.names()
+CASES = [(name, kind) for name in NAMES for kind in sorted(find(name).consumes)]
+every_method = pytest.mark.parametrize("name", NAMES)
+every_case = pytest.mark.parametrize(("name", "kind"), CASES)
+both_precisions = pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+
+TinyDataset = Callable[[str], Dataset]
+TinyJob = Callable[..., Job[Any]]
+Build = Callable[..., tuple[State, Feed]]
 
 
-def built(name: str, kind: str, job_of: Maker, **training: Any) -> tuple[State, Feed, Dataset]:
-    dataset = small_dataset(kind)
-    job = job_of(find(name), **training)
-    job.method.check(dataset.spec)
-    return State(job, dataset.spec), Feed(dataset, job.training.batch, 0, False), dataset
+@pytest.fixture
+def build(tiny_dataset: TinyDataset, tiny_job: TinyJob, tmp_path: Path) -> Build:
+    """The state of a run half-way, and its data."""
+
+    def built(name: str, kind: str, **training: Any) -> tuple[State, Feed]:
+        job, dataset = tiny_job(find(name), tmp_path / "run", **training), tiny_dataset(kind)
+        state = State(job, dataset.spec)
+        state.seen = job.training.images // 2
+        return state, Feed(dataset, job.training.batch, job.training.seed, flip=False)
+
+    return built
 
 
-def copied(module: torch.nn.Module) -> dict[str, torch.Tensor]:
-    return {name: value.clone() for name, value in module.state_dict().items()}
+def tensors(networks: nn.Module) -> dict[str, Tensor]:
+    return {name: value.clone() for name, value in networks.state_dict().items()}
 
 
-@each_case
-def test_each_phase_moves_its_player_and_nobody_else(name: str, kind: str, job_of: Maker) -> None:
-    state, feed, _ = built(name, kind, job_of)
-    phases = state.phases
-    drawing = next((phase for phase in phases if phase.draw), None)
-    for phase in phases:
-        # the drawing phase must be there for the others' fakes, but must not step
-        state.phases = (phase,) if phase.draw or not drawing else (phase, _still(drawing))
-        before = {player: copied(state.networks.get_submodule(player)) for player in state.rules}
-        state.cycle(feed, 1000)
-        for player, was in before.items():
-            now = state.networks.get_submodule(player).state_dict()
-            parameters = {key for key, _ in state.networks.get_submodule(player).named_parameters()}
-            changed = {key for key, value in now.items() if not torch.equal(value, was[key])}
-            if player == phase.player:
-                assert changed & parameters
-            elif drawing and player == drawing.player:
-                assert not changed & parameters  # drawing runs its batch norms, in training mode, once
-            else:
-                assert not changed
+def belongs(name: str, player: str) -> bool:
+    return name.startswith(f"{player}.")
 
 
-def _still(phase: Any) -> Any:
-    """The phase without its step: it draws and that is all."""
-    return dataclasses.replace(phase, repeat=0, after=None)
+# ---- the players
 
 
-@each_case
-def test_terms_are_finite_and_no_gradient_is_left_to_others(name: str, kind: str, job_of: Maker) -> None:
-    state, feed, _ = built(name, kind, job_of)
-    last = state.phases[-1].player
-    for optimizer in state.optimizers.values():
-        optimizer.zero_grad(set_to_none=True)
-    state.phases = (dataclasses.replace(state.phases[-1]),)
-    terms = state.cycle(feed, 1000)
-    assert terms
-    assert all(bool(torch.isfinite(value)) for value in terms.values())
-    for player in state.rules:
-        gradients = [parameter.grad for parameter in state.networks.get_submodule(player).parameters()]
-        assert all(gradient is None for gradient in gradients) != (player == last)
+@dataclasses.dataclass
+class Turn:
+    """player: whose turn it was ("" for nobody). moved: what changed. holding: parameters left with gradients."""
+
+    player: str
+    moved: set[str]
+    holding: set[str]
 
 
-@each_case
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(
-    name: str, kind: str, precision: str, job_of: Maker
-) -> None:
-    dataset = small_dataset(kind)
-    whole = job_of(find(name), "whole", precision=precision, images=96)
-    for _ in train(whole, dataset=dataset):
-        pass
-    parts = job_of(find(name), "parts", precision=precision, images=96)
-    reports = train(parts, dataset=dataset)
-    for report in reports:
-        if report.seen >= 40:
-            reports.close()
-    assert Run(parts.folder).lines()[-1]["seen"] < 96
-    for _ in train(parts, resume=True, dataset=dataset):
-        pass
-    weights = [(job.folder / "model" / "model.safetensors").read_bytes() for job in (whole, parts)]
-    assert weights[0] == weights[1]
-    states = [checkpoint.load(Run(job.folder).checkpoint, print)["state"] for job in (whole, parts)]
-    _same(*states)
+def watched_cycle(state: State, feed: Feed) -> tuple[list[Turn], dict[str, Tensor]]:
+    """One cycle, looked at before every loss and at the end; the first turn is that of the draw."""
+    turns: list[Turn] = []
+    was = tensors(state.networks)
+    player = next((phase.player for phase in state.phases if phase.draw), "")
+
+    def end_turn(following: str) -> None:
+        nonlocal was, player
+        now = tensors(state.networks)
+        moved = {name for name in now if not torch.equal(now[name], was[name])}
+        holding = {name for name, parameter in state.networks.named_parameters() if parameter.grad is not None}
+        turns.append(Turn(player, moved, holding))
+        state.networks.zero_grad(set_to_none=True)
+        was, player = now, following
+
+    def watched(phase: Phase[Any]) -> Phase[Any]:
+        def loss(*arguments: Any) -> Any:
+            end_turn(phase.player)
+            return phase.loss(*arguments)
+
+        return dataclasses.replace(phase, loss=loss)
+
+    state.phases = tuple(watched(phase) for phase in state.phases)
+    terms = state.cycle(feed, state.job.training.images)
+    end_turn("")
+    return turns, terms
 
 
-def _same(one: Any, two: Any) -> None:
-    assert type(one) is type(two)
-    if isinstance(one, dict):
-        assert one.keys() == two.keys()
+@both_precisions
+@every_case
+def test_a_phase_moves_its_own_player_and_nobody_else(name: str, kind: str, precision: str, build: Build) -> None:
+    state, feed = build(name, kind, precision=precision)
+    turns, _ = watched_cycle(state, feed)
+    parameters = {key for key, _ in state.networks.named_parameters()}
+    assert {turn.player for turn in turns[1:]} == {phase.player for phase in find(name)().phases()}
+    for turn in turns:
+        assert all(belongs(key, turn.player) for key in turn.moved), "statistics count, too"
+    for turn in turns[1:]:
+        assert turn.moved & parameters
+
+
+@every_case
+def test_a_phase_leaves_no_gradient_in_other_players(name: str, kind: str, build: Build) -> None:
+    draw, *turns = watched_cycle(*build(name, kind))[0]
+    assert not draw.holding
+    for turn in turns:
+        assert turn.holding
+        assert all(belongs(key, turn.player) for key in turn.holding)
+
+
+@both_precisions
+@every_case
+def test_every_parameter_learns_and_the_terms_are_finite(name: str, kind: str, precision: str, build: Build) -> None:
+    state, feed = build(name, kind, precision=precision)
+    before = {key: value.detach().clone() for key, value in state.networks.named_parameters()}
+    for _ in range(3):  # a branch that starts at zero moves in the second step
+        terms = state.cycle(feed, 10 * state.job.training.images)
+        assert terms
+        assert all(bool(torch.isfinite(value)) and value.ndim == 0 for value in terms.values())
+    still = [key for key, value in state.networks.named_parameters() if torch.equal(value, before[key])]
+    assert not still
+
+
+@every_case
+def test_players_and_averages_are_attributes_of_the_networks(name: str, kind: str, build: Build) -> None:
+    state, _ = build(name, kind)
+    attributes = dict(state.networks.named_children())
+    players = set(state.job.method.optimizers())
+    assert players <= set(attributes)
+    assert set(state.job.method.averaged) <= set(attributes)
+    assert {phase.player for phase in state.phases} == players
+    owners = [sum(belongs(key, player) for player in players) for key, _ in state.networks.named_parameters()]
+    assert set(owners) == {1}
+
+
+@every_case
+def test_only_a_method_that_says_so_lets_items_influence_each_other(name: str, kind: str, build: Build) -> None:
+    state, _ = build(name, kind)
+    normalised = any(isinstance(layer, _BatchNorm) for layer in state.networks.modules())
+    assert state.job.method.couples or not normalised
+
+
+# ---- repeating
+
+
+def remains(job: Job[Any]) -> tuple[bytes, Any, list[dict[str, Any]]]:
+    """What a run leaves, without its times: the model's bytes, the state, the log."""
+    run = Run(job.folder)
+    state = checkpoint.load(run.checkpoint, pytest.fail)["state"]
+    log = [{key: value for key, value in line.items() if key != "seconds"} for line in run.lines()]
+    return (run.model / "model.safetensors").read_bytes(), state, log
+
+
+def assert_equal(one: Any, two: Any, where: str = "state") -> None:
+    if isinstance(one, Tensor):
+        assert torch.equal(one, two), where
+        return
+    assert type(one) is type(two), where
+    if isinstance(one, Mapping):
+        assert one.keys() == two.keys(), where
         for key in one:
-            _same(one[key], two[key])
-    elif isinstance(one, torch.Tensor):
-        assert torch.equal(one, two)
+            assert_equal(one[key], two[key], f"{where}.{key}")
     elif isinstance(one, (list, tuple)):
-        assert len(one) == len(two)
-        for first, second in zip(one, two, strict=True):
-            _same(first, second)
+        assert len(one) == len(two), where
+        for number, (first, second) in enumerate(zip(one, two, strict=True)):
+            assert_equal(first, second, f"{where}[{number}]")
     else:
-        assert one == two
+        assert one == two, where
 
 
-@each_case
-def test_a_saved_model_is_the_loaded_one(name: str, kind: str, job_of: Maker, tmp_path: Path) -> None:
-    state, feed, dataset = built(name, kind, job_of)
-    state.cycle(feed, 1000)
-    trained = Trained(state.job.method, state.averages.networks, dataset.spec)
-    _storage.save(trained, tmp_path / "model", {"run": "here"})
+@both_precisions
+@every_case
+def test_resumed_is_uninterrupted_bit_for_bit(
+    name: str, kind: str, precision: str, tiny_dataset: TinyDataset, tiny_job: TinyJob, tmp_path: Path
+) -> None:
+    dataset = tiny_dataset(kind)
+    whole, closed, killed = (
+        tiny_job(find(name), tmp_path / folder, precision=precision) for folder in ("whole", "closed", "killed")
+    )
+    for report in train(whole, dataset=dataset):
+        if report.seen == 24:  # what a kill would leave: its last checkpoint is at 16
+            shutil.copytree(whole.run, killed.run)
+    stream = train(closed, dataset=dataset)
+    next(report for report in stream if report.seen == 24)
+    stream.close()
+    expected = remains(whole)
+    for job in (closed, killed):
+        reports = list(train(job, resume=True, dataset=dataset))
+        assert reports[0].seen == (32 if job is closed else 24)
+        weights, state, log = remains(job)
+        assert weights == expected[0]
+        assert_equal(state, expected[1])
+        assert log == expected[2]
+
+
+@every_case
+def test_the_shared_model_is_the_averaged_networks(
+    name: str, kind: str, tiny_dataset: TinyDataset, tiny_job: TinyJob, tmp_path: Path
+) -> None:
+    job = tiny_job(find(name), tmp_path / "run")
+    list(train(job, dataset=tiny_dataset(kind)))
+    weights, state, _ = remains(job)
+    shared = safetensors.torch.load(weights)
+    assert {key.split(".")[0] for key in shared} == set(job.method.averaged)
+    for key, value in shared.items():
+        assert torch.equal(value, state["averages"][key])
+
+
+@every_case
+def test_the_seed_decides_the_weights(name: str, kind: str, build: Build) -> None:
+    one, same, other = (tensors(build(name, kind, seed=seed)[0].networks) for seed in (3, 3, 4))
+    assert_equal(one, same)
+    assert any(not torch.equal(one[key], other[key]) for key in one)
+
+
+@every_case
+def test_the_seed_decides_the_samples(name: str, kind: str, build: Build) -> None:
+    state, _ = build(name, kind)
+    method, nets = state.job.method, state.networks.eval()
+    if not isinstance(method, Samples):
+        pytest.skip("has no prior")
+    pictures = []
+    for seed in (5, 5, 6):
+        torch.manual_seed(len(pictures))  # the global generator must not matter
+        z = method.prior(nets, 4, state.spec, seeds.generator(seed))
+        pictures.append(method.decode(nets, z, generator=seeds.generator(seed, "decode")))
+    assert torch.equal(pictures[0], pictures[1])
+    assert not torch.equal(pictures[0], pictures[2])
+
+
+# ---- files
+
+
+@every_case
+def test_saved_is_loaded(name: str, kind: str, build: Build, tmp_path: Path) -> None:
+    state, feed = build(name, kind)
+    state.cycle(feed, 64)
+    trained = Trained(state.job.method, state.networks.eval(), state.spec)
+    _storage.save(trained, tmp_path / "model", {"seed": 3})
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
     loaded = _storage.load(tmp_path / "model")
-    assert loaded.method == trained.method
-    assert loaded.spec == trained.spec
-    assert _storage.about(tmp_path / "model") == {"run": "here"}
-    if isinstance(trained.method, Decodes):
-        z = torch.randn(3, *trained.method.latent_shape(dataset.spec))
-        assert torch.equal(
-            trained.method.decode(trained.networks, z),
-            loaded.method.decode(loaded.networks, z),  # type: ignore[attr-defined]
-        )
+    assert torch.equal(torch.get_rng_state(), before), "loading leaves the caller's randomness alone"
+    assert (loaded.method, loaded.spec) == (trained.method, trained.spec)
+    assert _storage.about(tmp_path / "model") == {"seed": 3}
+    assert not loaded.networks.training
+    for part in state.job.method.averaged:
+        assert_equal(tensors(loaded.networks.get_submodule(part)), tensors(trained.networks.get_submodule(part)), part)
+    if isinstance(loaded.method, Decodes):
+        z = torch.randn(3, *loaded.method.latent_shape(loaded.spec))
+        decoded = [one.method.decode(one.networks, z) for one in (trained, loaded)]
+        torch.testing.assert_close(*decoded)  # channels_last or not
 
 
-@each_case
-def test_capabilities_keep_their_contracts(name: str, kind: str, job_of: Maker) -> None:
-    state, _, dataset = built(name, kind, job_of)
-    method, nets, spec = state.job.method, state.networks.eval(), dataset.spec
-    x = dataset.batch(dataset.held_out).x
-    assert isinstance(method, Decodes)
-    shape = method.latent_shape(spec)
-    if isinstance(method, Encodes):
-        with torch.no_grad():
-            first, second = method.encode(nets, x), method.encode(nets, x)
-        assert first.shape == (len(x), *shape)
-        assert torch.equal(first, second), "never a random draw"
-    if isinstance(method, Samples):
-        one, same, other = (method.prior(nets, 4, spec, seeds.generator(seed)) for seed in (1, 1, 2))
-        assert one.shape == (4, *shape)
-        assert torch.equal(one, same)
-        assert not torch.equal(one, other)
+@every_method
+def test_a_job_survives_its_file(name: str, tiny_job: TinyJob, tmp_path: Path) -> None:
+    job = dataclasses.replace(tiny_job(find(name), tmp_path / "run", seed=3), start_from="runs/other")
+    assert job.method != find(name)(), "a default would not show what was lost"
+    path = tmp_path / "job.yaml"
+    path.write_text(jobs.dump(job, {"torch": "2"}), encoding="utf-8")
+    assert jobs.load(path) == job
+
+
+# ---- capabilities
+
+
+@every_case
+def test_decode_gives_items_of_the_datas_shape_and_range(name: str, kind: str, build: Build) -> None:
+    state, _ = build(name, kind)
+    method, nets = state.job.method, state.networks.eval()
+    if not isinstance(method, Decodes):
+        pytest.skip("does not decode")
+    z = 1000 * torch.randn(3, *method.latent_shape(state.spec))  # far out, where nothing but a limit keeps it in
     with torch.no_grad():
-        decoded = method.decode(nets, 30 * torch.randn(4, *shape))
-    assert decoded.shape == (4, *spec.shape)
-    assert decoded.dtype == torch.float32
+        x = method.decode(nets, z)
+    assert x.shape == (3, *state.spec.shape)
+    assert x.dtype == torch.float32
     if kind == "images":
-        assert float(decoded.abs().max()) <= 1.0
+        assert float(x.abs().max()) <= 1
 
 
-@each_case
-def test_fakes_are_made_once_a_cycle(name: str, kind: str, job_of: Maker) -> None:
-    state, feed, _ = built(name, kind, job_of)
-    drawing = next((phase for phase in state.phases if phase.draw), None)
-    if drawing is None:
-        pytest.skip("draws nothing")
-    calls: list[int] = []
-    state.networks.get_submodule(drawing.player).register_forward_hook(lambda *_: calls.append(1))
-    state.cycle(feed, 1000)
-    assert len(calls) == 1
+@every_case
+def test_encode_is_no_random_draw(name: str, kind: str, build: Build) -> None:
+    state, feed = build(name, kind)
+    method, nets, x = state.job.method, state.networks, feed.batch(0).x
+    if not isinstance(method, Encodes):
+        pytest.skip("does not encode")
+    codes = []
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        codes.append(method.encode(nets.train(), x))
+    assert codes[0].shape == (len(x), *method.latent_shape(state.spec))  # type: ignore[attr-defined]
+    assert torch.equal(codes[0], codes[1])
+    nets.eval()
+    torch.testing.assert_close(method.encode(nets, x[2:3]), method.encode(nets, x)[2:3], atol=1e-5, rtol=1e-4)
 
 
-@each_method
-def test_job_survives_yaml(name: str, job_of: Maker, tmp_path: Path) -> None:
-    job = job_of(find(name))
-    (tmp_path / "job.yaml").write_text(jobs.dump(job, {"torch": "any"}))
-    assert jobs.load(tmp_path / "job.yaml") == job
-    assert config.from_mapping(find(name), config.to_mapping(job.method), "here") == job.method
+@every_method
+def test_data_it_cannot_take_is_refused(name: str) -> None:
+    method = find(name)()
+    for kind in set(get_args(Kind)) - method.consumes:
+        with pytest.raises(UserError, match=f"{name} takes"):
+            method.check(DataSpec(kind, (2,)))
+    if "images" in method.consumes:
+        method.check(DataSpec("images", (3, method.sizes.least, method.sizes.least), classes=("a",)))
+        with pytest.raises(UserError, match="the nearest is"):
+            method.check(DataSpec("images", (3, 30, 30), classes=("a",)))
 
 
-@each_method
-def test_the_file_reads_as_a_method_should(name: str) -> None:
-    path = Path(methods.__file__).with_name(f"{name}.py")
-    text = path.read_text()
-    docstring = ast.get_docstring(ast.parse(text)) or ""
+# ---- the class and its file
+
+
+@every_method
+def test_class_attributes_are_what_the_base_says(name: str) -> None:
     cls = find(name)
-    years = re.findall(r"\b(19|20)\d\d\b", cls.paper)
-    assert years
-    assert re.search(r"\b\d{4}\b", cls.paper)[0] in docstring  # type: ignore[index]
-    assert len(text.splitlines()) < 300
-    assert methods.summary(name) == docstring.splitlines()[0]
-    assert (Path(__file__).parents[2] / "docs" / "methods" / f"{name}.md").exists()
-
-
-@each_method
-def test_class_attributes_and_presets_are_right(name: str, job_of: Maker) -> None:
-    cls = find(name)
-    assert issubclass(cls, Method)
+    assert cls.__dataclass_params__.frozen  # type: ignore[attr-defined]
+    assert cls.consumes <= set(get_args(Kind))
     assert cls.consumes
-    assert set(cls.presets) == {"small", "base", "paper"}
-    for values in cls.presets.values():
-        cls(**values)
-    state, _, _ = built(name, sorted(cls.consumes)[0], job_of)
-    for player in {*cls.averaged, *state.rules}:
-        assert isinstance(state.networks.get_submodule(player), torch.nn.Module)
-    assert {phase.player for phase in state.phases} == set(state.rules)
-    assert sum(phase.draw is not None for phase in state.phases) <= 1
-    assert name_of(state.job.method) == name
+    assert isinstance(cls.consumes, frozenset)
+    assert cls.labels in ("none", "optional", "required")
+    assert cls.averaged
+    assert isinstance(cls.averaged, tuple)
+    assert isinstance(cls.couples, bool)
+    assert isinstance(cls.sizes, Sizes)
+    assert isinstance(cls.needs, Mapping)
+    assert all(isinstance(rule, (Adam, RMSprop)) for rule in cls().optimizers().values())
+    assert sum(phase.draw is not None for phase in cls().phases()) <= 1
+    assert name_of(cls()) == name
 
 
-@each_method
-def test_flags_do_not_collide(name: str) -> None:
-    parts = [{field.name for field in dataclasses.fields(part)} for part in (find(name), DataOptions, Training)]
-    assert len(set.union(*parts)) == sum(map(len, parts))
+@every_method
+def test_the_paper_is_cited_and_its_year_stands_in_the_files_docstring(name: str) -> None:
+    year = re.search(r"\b(19|20)\d\d\b", find(name).paper)
+    assert year, "the citation has a year"
+    module = inspect.getdoc(importlib.import_module(f"imaginable.methods.{name}"))
+    assert module
+    assert year[0] in module
+    assert methods.summary(name) == module.splitlines()[0]
 
 
-@each_method
+@every_method
+def test_the_file_is_short(name: str) -> None:
+    source = Path(inspect.getfile(find(name))).read_text(encoding="utf-8")
+    assert len(source.splitlines()) <= 300
+
+
+@every_method
+def test_every_field_has_a_default_and_a_docstring_under_it(name: str) -> None:
+    cls = find(name)
+    (body,) = (node.body for node in ast.parse(inspect.getsource(cls)).body if isinstance(node, ast.ClassDef))
+    documented = {
+        node.target.id
+        for node, below in zip(body, body[1:], strict=False)
+        if isinstance(node, ast.AnnAssign)
+        and isinstance(node.target, ast.Name)
+        and isinstance(below, ast.Expr)
+        and isinstance(below.value, ast.Constant)
+    }
+    assert documented == {field.name for field in dataclasses.fields(cls)}
+    cls()
+
+
+@every_method
+def test_presets_are_valid_fields_and_build(name: str) -> None:
+    cls = find(name)
+    assert {"small", "base", "paper"} <= set(cls.presets)
+    shape = {"images": (3, cls.sizes.nearest(32), cls.sizes.nearest(32)), "points": (2,)}
+    for preset, fields in cls.presets.items():
+        method = config.from_mapping(cls, dict(fields), preset)
+        assert method == cls(**fields)
+        with torch.device("meta"):
+            method.networks(DataSpec("images", shape["images"], classes=("a", "b")), {})
+
+
+@every_method
+def test_no_flag_has_two_meanings(name: str) -> None:
+    parts: list[type[Any]] = [find(name), DataOptions, Training, Extras]
+    fields = [field.name for part in parts for field in dataclasses.fields(part)]
+    assert len(fields) == len(set(fields))
+
+
+@every_method
 def test_help_shows_every_field(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main(["train", name, "--help"])
     assert not stop.value.code
-    shown = capsys.readouterr().out
-    for field in dataclasses.fields(find(name)):
-        assert "--" + field.name.replace("_", "-") in shown
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
+    cls: type[Method[Any]] = find(name)
+    for field in (*dataclasses.fields(cls), *dataclasses.fields(Training)):
+        assert re.search(rf"--{field.name.replace('_', '-')}\b", shown), field.name

@@ -1,0 +1,100 @@
+"""The order of the data: everything once an epoch, and a pure function of seed and images seen."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from imaginable.core import distributed
+from imaginable.core.types import DataSpec
+from imaginable.data.dataset import Dataset
+from imaginable.training.feed import Feed
+
+COUNT = 10
+
+
+def numbered(kind: str = "points") -> Dataset:
+    """Ten items to train on that show their number, and two held out (100 and 101)."""
+    numbers = np.array([*range(COUNT), 100, 101])
+    shape = (1, 16, 16) if kind == "images" else (1,)
+    items = numbers.astype(np.float32)[:, None]
+    if kind == "images":  # the number left, white right
+        items = np.full((12, 16, 16, 1), 255, dtype=np.uint8)
+        items[:, :, :8] = numbers[:, None, None, None]
+    every = np.arange(12)
+    spec = DataSpec("images" if kind == "images" else "points", shape, count=COUNT)
+    nothing = np.zeros((12, 0), np.float32)
+    return Dataset(spec, items, np.full(12, -1), nothing, tuple(map(str, every)), every[:COUNT], every[COUNT:])
+
+
+def drawn(feed: Feed, seen: int) -> list[int]:
+    return [int(value) for value in feed.batch(seen).x.flatten()]
+
+
+def in_order(batch: int, seed: int = 0, upto: int = 40) -> list[int]:
+    feed = Feed(numbered(), batch, seed, flip=False)
+    return [item for seen in range(0, upto, batch) for item in drawn(feed, seen)]
+
+
+@pytest.mark.parametrize("batch", [1, 4, 5, 10, 20, 40])
+def test_every_epoch_sees_each_item_once_and_none_held_out(batch: int) -> None:
+    items = in_order(batch)
+    for epoch in range(4):
+        assert sorted(items[COUNT * epoch : COUNT * (epoch + 1)]) == list(range(COUNT))
+
+
+def test_epochs_and_seeds_have_orders_of_their_own() -> None:
+    items = in_order(10)
+    orders = [items[:10], items[10:20], items[20:30], in_order(10, seed=1)[:10], list(range(COUNT))]
+    assert len({tuple(order) for order in orders}) == len(orders)
+
+
+def test_the_batch_size_does_not_change_the_order() -> None:
+    assert in_order(4) == in_order(5) == in_order(40)
+
+
+def test_a_batch_does_not_depend_on_what_was_drawn_before() -> None:
+    walked = Feed(numbered(), 4, 0, flip=False)
+    history = {seen: drawn(walked, seen) for seen in range(0, 60, 4)}
+    for seen in (56, 8, 28, 0):  # 8 and 28 straddle epochs
+        assert drawn(Feed(numbered(), 4, 0, flip=False), seen) == history[seen]
+        assert drawn(walked, seen) == history[seen], "nor on a jump back"
+
+
+def test_a_batch_may_be_larger_than_the_data() -> None:
+    items = drawn(Feed(numbered(), 25, 0, flip=False), 0)
+    assert len(items) == 25
+    assert sorted(items[:10]) == sorted(items[10:20]) == list(range(COUNT))
+    assert items == in_order(5)[:25]
+
+
+def mirrored(feed: Feed, seen: int) -> list[bool]:
+    return [bool(picture[0, 0, 0] == 1) for picture in feed.batch(seen).x]  # white left
+
+
+def test_half_is_mirrored_and_which_half_is_repeatable() -> None:
+    feeds = [Feed(numbered("images"), 20, 0, flip=True) for _ in range(2)]
+    sides = [[side for seen in range(0, 2000, 20) for side in mirrored(feed, seen)] for feed in feeds]
+    assert sides[0] == sides[1]
+    assert abs(np.mean(sides[0]) - 0.5) < 5 * 0.5 / 2000**0.5
+    assert sides[0][:10] != sides[0][10:20], "other sides in every epoch"
+
+
+def test_a_mirrored_picture_is_the_picture_mirrored_and_the_order_stays() -> None:
+    plain, flipped = (Feed(numbered("images"), 10, 0, flip=flip).batch(0).x for flip in (False, True))
+    sides = mirrored(Feed(numbered("images"), 10, 0, flip=True), 0)
+    assert True in sides
+    assert False in sides
+    for before, after, side in zip(plain, flipped, sides, strict=True):
+        assert after.equal(before.flip(-1) if side else before)
+    assert not any(mirrored(Feed(numbered("images"), 10, 0, flip=False), 0))
+
+
+def test_ranks_share_a_batch_without_overlap(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = drawn(Feed(numbered(), 8, 0, flip=False), 8)
+    monkeypatch.setattr(distributed, "ranks", lambda: 2)
+    parts = []
+    for rank in (0, 1):
+        monkeypatch.setattr(distributed, "rank", lambda rank=rank: rank)
+        parts.append(drawn(Feed(numbered(), 8, 0, flip=False), 8))
+    assert parts[0] + parts[1] == whole
