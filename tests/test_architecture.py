@@ -17,8 +17,19 @@ from imaginable.methods._method import Method, find
 SOURCE = Path(imaginable.__file__).parent
 ROOT = SOURCE.parents[1]
 LAYERS = {
-    **{"core": 0, "nn": 1, "objectives": 1, "data": 1, "metrics": 1, "networks": 2, "methods": 3},
-    **{"latent": 4, "training": 4, "model": 5, "apps": 6, "studio": 7, "entry": 8},
+    "core": 0,
+    "nn": 1,
+    "objectives": 1,
+    "data": 1,
+    "metrics": 1,
+    "networks": 2,
+    "methods": 3,
+    "latent": 4,
+    "training": 4,
+    "model": 5,
+    "apps": 6,
+    "studio": 7,
+    "entry": 8,
 }
 ENTRY = {"cli", "commands", "__main__"}
 FILES = sorted(path for path in SOURCE.rglob("*.py") if path != SOURCE / "__init__.py")

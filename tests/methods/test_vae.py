@@ -79,4 +79,4 @@ def test_a_point_decodes_outside_the_range_of_pictures() -> None:
     with torch.no_grad():
         for parameter in nets.parameters():
             parameter.fill_(3.0)
-    assert float(method.decode(nets, torch.ones(1, 2)).min()) > 1.0
+    assert method.decode(nets, torch.ones(1, 2)).min().item() > 1.0

@@ -44,7 +44,8 @@ def test_parts_have_the_whole_batchs_gradients_and_terms(network: str, size: int
     largest = max(float(gradient.abs().max()) for gradient in whole.values())
     assert largest > 0
     for key, gradient in whole.items():
-        assert float((gradient - parts[key]).abs().max()) <= 1e-6 * max(1.0, largest), key
+        # a bias's gradient sums 8,192 numbers in single precision, in another order: 6e-8 · √8192
+        assert float((gradient - parts[key]).abs().max()) <= 5.4e-6 * max(1.0, largest), key
     assert whole_terms.keys() == parts_terms.keys()
     for key, value in whole_terms.items():
         assert float(parts_terms[key]) == pytest.approx(float(value), rel=1e-5)

@@ -16,7 +16,7 @@ from imaginable.core.errors import RunFailed
 from imaginable.core.optimizers import Adam, Optimizer
 from imaginable.core.types import Batch, DataSpec, Loss, Progress
 from imaginable.data.dataset import Dataset
-from imaginable.methods._method import Method, Trained
+from imaginable.methods._method import Method, Phase, Trained
 from imaginable.training import checkpoint
 from imaginable.training.job import Job
 from imaginable.training.run import Run
@@ -50,9 +50,7 @@ class Fragile(Method[Networks]):
     def optimizers(self) -> dict[str, Optimizer]:
         return {"guess": Adam(1e-2)}
 
-    def phases(self) -> tuple[Any, ...]:
-        from imaginable.methods._method import Phase
-
+    def phases(self) -> tuple[Phase[Networks], ...]:
         return (Phase("guess", self.loss),)
 
     def loss(self, nets: Networks, batch: Batch, progress: Progress) -> Loss:
@@ -86,7 +84,7 @@ def saved(run: Run) -> dict[str, Any]:
 def test_one_bad_step_goes_back_to_the_last_checkpoint_says_so_and_finishes(play: Play) -> None:
     reports, run = play([5])
     (health,) = [report.health for report in reports if report.health]
-    assert "the loss of the guess was not a number at image 40: back to image 32, attempt 2" in health
+    assert "the losses of the guess were no numbers at image 40: back to image 32, attempt 2" in health
     assert [report.seen for report in reports] == [8, 16, 24, 32, 40, 40, 48, 56, 64]
     assert saved(run)["attempt"] == 1
     assert saved(run)["optimizers"]["guess"]["param_groups"][0]["lr"] == pytest.approx(0.5e-2)
@@ -134,3 +132,15 @@ def test_weights_that_are_no_numbers_are_never_saved(step: int, play: Play) -> N
     assert all(bool(torch.isfinite(value).all()) for value in weights.values())
     assert all(bool(torch.isfinite(value).all()) for value in saved(run)["networks"].values())
     assert any(report.health for report in reports)
+
+
+def test_stopping_right_after_such_a_step_keeps_the_last_good_checkpoint(
+    tiny_dataset: Callable[[str], Dataset], tiny_job: Callable[..., Job[Any]], tmp_path: Path
+) -> None:
+    FAULTS[:] = [4]
+    job = tiny_job(Fragile, tmp_path / "run")
+    job = Job(Fragile(only_gradient=True), job.data, job.training, job.run)
+    stream = train(job, dataset=tiny_dataset("points"))
+    next(report for report in stream if report.seen == 40)
+    stream.close()
+    assert all(bool(torch.isfinite(value).all()) for value in saved(Run(job.folder))["networks"].values())

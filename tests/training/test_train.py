@@ -21,9 +21,7 @@ Maker = Callable[..., Job[Any]]
 Data = Callable[[str], Dataset]
 
 
-def test_another_setup_is_told_and_goes_on_only_when_asked(
-    tiny_job: Maker, tiny_dataset: Data, tmp_path: Path
-) -> None:
+def test_another_setup_is_told_and_goes_on_only_when_asked(tiny_job: Maker, tiny_dataset: Data, tmp_path: Path) -> None:
     dataset, job = tiny_dataset("points"), tiny_job(Gan, tmp_path / "run", images=160)
     reports = train(job, dataset=dataset)
     next(reports)

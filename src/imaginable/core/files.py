@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,9 +12,10 @@ from imaginable.core.errors import UserError
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, previous: Path | None = None) -> Iterator[Path]:
     """Yields a temporary path beside `path`; on success it is synced and renamed onto `path`.
 
+    previous: where the content before is kept, once the new one is safely on the disk.
     On any failure the temporary file is removed and `path` is as it was.
     Raises UserError when the disk is full or the folder cannot be written.
     """
@@ -25,6 +27,8 @@ def replacing(path: Path) -> Iterator[Path]:
             path.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
             _sync(temporary)
+            if previous and path.exists():
+                _link(path, previous)
             temporary.replace(path)
             _sync_folder(path.parent)
         except BaseException:
@@ -43,6 +47,15 @@ def explained(path: Path) -> Iterator[None]:
         if reason:
             raise UserError(f"{path}: {reason}; what was saved before is unchanged") from error
         raise
+
+
+def _link(path: Path, other: Path) -> None:
+    """Makes `other` a second name of the file, or a copy where the file system has no links."""
+    other.unlink(missing_ok=True)
+    try:
+        other.hardlink_to(path)
+    except OSError:
+        shutil.copyfile(path, other)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -76,6 +89,7 @@ def _disk_reason(error: BaseException) -> str | None:
         errno.EACCES: "no permission to write here",
         errno.EROFS: "the disk is read-only",
         errno.ENOTDIR: "a file stands where a folder is needed",
+        errno.EISDIR: "a folder stands where a file is needed",
         errno.EEXIST: "a file stands where a folder is needed",
     }
     seen: BaseException | None = error

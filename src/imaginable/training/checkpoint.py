@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,17 +23,10 @@ def save(path: Path, state: dict[str, Any]) -> None:
     buffer = io.BytesIO()
     torch.save({"format": FORMAT, **state}, buffer)
     content = buffer.getbuffer()
-    with files.replacing(path) as temporary:
-        with temporary.open("wb") as file:
-            # the digest finds what the zip format lets pass: a flipped bit in a weight
-            file.write(_MAGIC + hashlib.sha256(content).digest())
-            file.write(content)
-        if path.exists():
-            previous(path).unlink(missing_ok=True)
-            try:
-                previous(path).hardlink_to(path)
-            except OSError:  # some file systems have no links
-                shutil.copyfile(path, previous(path))
+    with files.replacing(path, previous(path)) as temporary, temporary.open("wb") as file:
+        # the digest finds what the zip format lets pass: a flipped bit in a weight
+        file.write(_MAGIC + hashlib.sha256(content).digest())
+        file.write(content)
 
 
 def previous(path: Path) -> Path:

@@ -19,7 +19,7 @@ from imaginable.training.job import Job
 
 
 class NonFiniteError(Exception):
-    """A loss was not a finite number."""
+    """Losses or weights, named in the message, are not finite numbers."""
 
 
 class State:
@@ -77,7 +77,7 @@ class State:
                     with fast.autocast(self.device, self.precision):
                         loss: Loss = phase.loss(self.networks, part, progress)
                     if distributed.any_rank(not bool(torch.isfinite(loss.total))):
-                        raise NonFiniteError(phase.player)
+                        raise NonFiniteError(f"losses of the {phase.player}")
                     (loss.total * (phase.gain / len(parts))).backward()
                     for name, value in loss.terms.items():
                         terms[name] = terms.get(name, 0) + value / (len(parts) * phase.repeat)
@@ -121,6 +121,10 @@ class State:
             torch.default_generator.manual_seed(seeds.derive(*parts))
         else:
             torch.manual_seed(seeds.derive(*parts))
+
+    def is_finite(self) -> bool:
+        """Whether all weights are numbers: a finite loss may have had a gradient that is not."""
+        return all(bool(torch.isfinite(parameter).all()) for parameter in self.networks.parameters())
 
     def state_dict(self) -> dict[str, Any]:
         return {

@@ -95,6 +95,11 @@ def train(
             try:
                 for name, value in state.cycle(feed, total).items():
                     terms[name].append(value)
+                done = state.seen >= total
+                shows = done or _crossed(before, state.seen, training.snapshot_interval)
+                saves = done or _crossed(before, state.seen, training.checkpoint_interval)
+                if (shows or saves) and distributed.any_rank(not state.is_finite()):
+                    raise NonFiniteError("weights")
             except NonFiniteError as problem:
                 notices.append(_roll_back(state, run, str(problem)))
                 if distributed.rank() == 0:
@@ -102,13 +107,11 @@ def train(
                 terms.clear()
                 continue
             seconds = time.monotonic() - started
-            sample = None
-            if _crossed(before, state.seen, training.snapshot_interval) or state.seen >= total:
-                sample = _share(state, dataset, run)
-            if _crossed(before, state.seen, training.checkpoint_interval) or state.seen >= total:
+            sample = _share(state, dataset, run) if shows else None
+            if saves:
                 distributed.broadcast_buffers(state.networks)
                 save_progress(state, run)
-            logged = _crossed(before, state.seen, max(1, total // LOG_LINES)) or state.seen >= total
+            logged = done or _crossed(before, state.seen, max(1, total // LOG_LINES))
             # clocks differ between processes, and all must report at the same step
             due = seconds - reported > _SECONDS_BETWEEN_REPORTS and distributed.ranks() == 1
             if logged or sample or notices or due:
@@ -119,7 +122,8 @@ def train(
                 reported, notices = seconds, []
                 yield report
     except GeneratorExit:
-        save_progress(state, run)
+        if state.is_finite():
+            save_progress(state, run)
         raise
 
 
@@ -187,12 +191,12 @@ def _begin_from(state: State) -> None:
     state.averages.networks.load_state_dict(weights)
 
 
-def _roll_back(state: State, run: Run, player: str) -> str:
+def _roll_back(state: State, run: Run, what: str) -> str:
     """Back to the last checkpoint with other draws at half the rate; returns the announcement."""
     where, attempt = state.seen, state.attempt + 1
     if attempt > LARGEST_ATTEMPT:
         raise RunFailed(
-            f"{run.folder}: the loss of the {player} stopped being a number at image {where:,}, "
+            f"{run.folder}: the {what} stopped being numbers at image {where:,}, "
             f"{LARGEST_ATTEMPT} attempts at lower rates included; try a smaller --lr or --precision float32"
         )
     if run.checkpoint.exists():
@@ -202,7 +206,7 @@ def _roll_back(state: State, run: Run, player: str) -> str:
         _begin_from(state)
     state.attempt = attempt
     return (
-        f"the loss of the {player} was not a number at image {where:,}: back to image {state.seen:,}, "
+        f"the {what} were no numbers at image {where:,}: back to image {state.seen:,}, "
         f"attempt {attempt + 1}, half the learning rate"
     )
 
