@@ -114,7 +114,7 @@ def train(
             logged = done or _crossed(before, state.seen, max(1, total // LOG_LINES))
             # clocks differ between processes, and all must report at the same step
             due = seconds - reported > _SECONDS_BETWEEN_REPORTS and distributed.ranks() == 1
-            if logged or sample or notices or due:
+            if logged or shows or notices or due:
                 report = Report(state.seen, total, state.step, _means(terms), seconds, "; ".join(notices), sample)
                 if (logged or notices) and distributed.rank() == 0:
                     run.append(_line(report))
