@@ -60,15 +60,16 @@ def test_a_dcgan_makes_every_class(tmp_path: Path, digits: Dataset) -> None:
 
 
 def test_a_gan_finds_most_of_the_eight_modes(tmp_path: Path) -> None:
-    model = im.train("gan", "gaussians", run=str(tmp_path / "run"), images=1_500_000, batch=256, hidden=128)
+    """8 of 8 and 81 % when it was written; at the paper's small rate it falls onto one mode (docs/results.md)."""
+    fields = {"images": 1_500_000, "batch": 256, "hidden": 128, "lr": 1e-3}
+    model = im.train("gan", "gaussians", run=str(tmp_path / "run"), **fields)
     points = model.decode_tensor(model.latents(2_000)).numpy()
     angles = np.arange(8) * np.pi / 4
     modes = np.stack([np.cos(angles), np.sin(angles)], 1)
     distances = np.linalg.norm(points[:, None] - modes[None], axis=2)
-    near = distances.min(1) < 4 * 0.05
-    hit = np.unique(distances.argmin(1)[near])
-    # plain GANs lose modes: more than half is what one can promise
-    assert len(hit) >= 5
+    near = distances.min(1) < 3 * 0.05
+    shares = np.bincount(distances.argmin(1)[near], minlength=8) / len(points)
+    assert (shares >= 0.01).sum() >= 6
     assert near.mean() > 0.5
 
 
