@@ -20,8 +20,8 @@ from imaginable.training.job import Job
 from imaginable.training.run import Run
 from imaginable.training.state import NonFiniteError, State
 
-MARGIN = 0.93
-"""share of the time that is planned; the rest is for a machine that gets busier"""
+MARGIN = 0.88
+"""share of the time that is planned: two threads were up to 9 % slower in a run than when timed, and machines get busy"""
 _SNAPSHOTS, _CHECKPOINTS = 21, 51
 _SECONDS_PER_POINT = 3.0
 _MOST_CYCLES = 40
