@@ -21,7 +21,7 @@ from imaginable.training.run import Run
 from imaginable.training.state import NonFiniteError, State
 
 MARGIN = 0.88
-"""share of the time that is planned: two threads were up to 9 % slower in a run than when timed, and machines get busy"""
+"""share of the time that is planned: runs on two threads were up to 9 % slower than their timing"""
 _SNAPSHOTS, _CHECKPOINTS = 21, 51
 _SECONDS_PER_POINT = 3.0
 _MOST_CYCLES = 40
