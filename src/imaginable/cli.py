@@ -24,7 +24,16 @@ VERBS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit code: 0 done, 1 failed, 2 the request was wrong, 130 interrupted."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    code = _main(list(sys.argv[1:] if arguments is None else arguments))
+    if "imaginable.core.distributed" in sys.modules:  # else nobody joined a group, and torch need not be imported
+        from imaginable.core import distributed
+
+        if distributed.several():
+            distributed.leave(code)
+    return code
+
+
+def _main(words: list[str]) -> int:
     try:
         return dispatch(words)
     except UserError as error:

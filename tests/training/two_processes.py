@@ -75,3 +75,4 @@ def main(name: str, out: str) -> None:
 
 if __name__ == "__main__":
     main(*sys.argv[1:])
+    distributed.leave(0)

@@ -1,12 +1,15 @@
 """Several processes as one: started by torchrun, gradients averaged by one flat all-reduce."""
 
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any, NoReturn
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed.rendezvous import rendezvous
 
 
 def rank() -> int:
@@ -23,21 +26,48 @@ def _running() -> bool:
 
 @contextmanager
 def processes() -> Iterator[None]:
-    """Joins the group that torchrun describes in the environment, and leaves it cleanly. Alone: nothing."""
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1 or _running():
+    """Joins the group that torchrun describes in the environment. Alone: nothing.
+
+    The group is not torn down: end the process with `leave` (see there).
+    """
+    if not several() or _running():
         yield
         return
     on_gpu = torch.cuda.is_available()
     if on_gpu:
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
-    dist.init_process_group("nccl" if on_gpu else "gloo")
-    try:
-        yield
-        # everyone arrives before anyone tears down: a peer that vanishes while another still
-        # waits on a socket is what makes gloo abort
-        dist.barrier()
-    finally:
-        dist.destroy_process_group()
+    store, number, count = next(rendezvous("env://"))
+    dist.init_process_group("nccl" if on_gpu else "gloo", store=store, rank=number, world_size=count)
+    yield
+    dist.barrier()
+    _part(store, number, count)
+
+
+def _part(store: Any, number: int, count: int) -> None:
+    """Returns when nobody is inside a collective any more, and on rank 0, which may hold the store, last."""
+    if store.add("imaginable/through", 1) == count:
+        store.set("imaginable/all_through", "1")
+    store.wait(["imaginable/all_through"])
+    if store.add("imaginable/gone", 1) == count:
+        store.set("imaginable/all_gone", "1")
+    if number == 0:
+        store.wait(["imaginable/all_gone"])
+
+
+def several() -> bool:
+    """Whether torchrun started more than one process."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
+def leave(code: int) -> NoReturn:
+    """Ends this process at once, its output written.
+
+    Tearing gloo down, or letting the interpreter do it, now and then aborts a process whose work is done:
+    its threads still watch sockets that a quicker peer has closed.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def wait() -> None:
