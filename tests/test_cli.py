@@ -151,6 +151,14 @@ def test_a_plain_autoencoder_says_why_it_cannot_sample_and_can_with_a_fitted_pri
     assert (tmp_path / "yes" / "grid.png").read_bytes() == (tmp_path / "again" / "grid.png").read_bytes()
 
 
+def test_a_prior_can_be_fitted_to_the_codes_of_points(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    words = ["train", "autoencoder", "gaussians", "--limit", "200", "--latents", "2", "--hidden", "8"]
+    assert main([*words, "--images", "128", "--run", str(run)]) == 0
+    assert main(["sample", str(run), "-n", "5", "--fit-prior", "--out", str(tmp_path / "out")]) == 0
+    assert (tmp_path / "out" / "samples.npy").stat().st_size > 0
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [

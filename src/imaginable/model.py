@@ -23,7 +23,7 @@ from imaginable.latent.prior import FittedPrior, fit
 from imaginable.methods import _storage
 from imaginable.methods._method import Decodes, Encodes, Method, Samples, Trained, name_of
 
-Pictures = Sequence[Image.Image] | Sequence[Path] | Sequence[str] | np.ndarray
+Pictures = Sequence[Image.Image] | Sequence[Path] | Sequence[str] | np.ndarray | Tensor
 _BLOCK = 64
 
 
@@ -118,6 +118,8 @@ class Model:
 
     def tensor(self, pictures: Pictures) -> Tensor:
         """Pictures in any accepted form, made to fit as in training: (n, c, h, w) in [-1, 1]."""
+        if isinstance(pictures, Tensor):
+            return pictures  # as the networks take it, points included
         channels, size, _ = self.trained.spec.shape
         if isinstance(pictures, np.ndarray) and pictures.dtype != np.uint8:
             raise UserError(f"pictures in an array of {pictures.dtype}: uint8 values 0..255 were expected")

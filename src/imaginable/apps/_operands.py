@@ -10,11 +10,8 @@ from imaginable.apps import _pictures
 from imaginable.apps._pictures import Say
 from imaginable.core.errors import UserError
 from imaginable.data import images
-from imaginable.data.prepare import prepare
 from imaginable.methods._method import Encodes
 from imaginable.model import Model
-from imaginable.training import job as jobs
-from imaginable.training.run import Run
 
 
 def code(word: str, run: Path, model: Model, say: Say = print) -> Tensor:
@@ -45,10 +42,6 @@ def _group(name: str, run: Path, model: Model) -> Tensor:
     if name not in classes:
         known = ", ".join(classes) or "none: the model was trained without labels"
         raise UserError(f"label:{name}: no such class (classes: {known})")
-    job_file = Run(Path(run)).job
-    if not job_file.exists():
-        raise UserError(f"label:{name}: {run} is a model without its run, so its training data is not known")
-    job = jobs.load(job_file)
-    dataset = prepare(job.data, sizes=job.method.sizes.takes)
+    dataset = _pictures.training_data(run, f"label:{name}")
     chosen = dataset.train[dataset.labels[dataset.train] == classes.index(name)]
     return model.encode_tensor(dataset.batch(chosen).x).mean(0)

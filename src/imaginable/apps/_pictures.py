@@ -10,12 +10,15 @@ import numpy as np
 
 from imaginable.core.errors import UserError
 from imaginable.data import images
-from imaginable.data.dataset import DataOptions
+from imaginable.data.dataset import DataOptions, Dataset
 from imaginable.data.decode import Unreadable, decode, extensions
 from imaginable.data.items import BUILT_INS
 from imaginable.data.sources import open_source
 from imaginable.data.survey import examine
 from imaginable.model import Model
+from imaginable.training import job as jobs
+from imaginable.training.run import Run
+from imaginable.training.train import load_data
 
 Say = Callable[[str], None]
 
@@ -61,6 +64,14 @@ def _one(path: Path, model: Model) -> Pictures:
     except Unreadable as error:
         raise UserError(f"{path}: {error}") from error
     return Pictures(pixels[None], (path.name,), (None,))
+
+
+def training_data(run: Path, asked: str) -> Dataset:
+    """The data a run was trained on. Raises UserError, naming what was `asked`, for a model without its run."""
+    job_file = Run(run).job
+    if not job_file.exists():
+        raise UserError(f"{asked}: {run} is a model without its run, so its training data is not known")
+    return load_data(jobs.load(job_file))
 
 
 def is_data(where: str) -> bool:

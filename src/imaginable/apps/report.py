@@ -21,12 +21,12 @@ from imaginable.core import config, files
 from imaginable.core.errors import UserError
 from imaginable.data import images
 from imaginable.data.dataset import Dataset
-from imaginable.data.prepare import prepare
 from imaginable.methods import names, summary
 from imaginable.methods._method import Encodes, Samples, name_of
 from imaginable.model import Model
 from imaginable.training import job as jobs
 from imaginable.training.run import Run
+from imaginable.training.train import load_data
 
 matplotlib.use("agg")
 
@@ -70,7 +70,7 @@ def _page(title: str, articles: Sequence[str]) -> str:
 
 def _article(run: Run, dataset: Dataset | None) -> str:
     job = jobs.load(run.job)
-    dataset = dataset or prepare(job.data, sizes=job.method.sizes.takes)
+    dataset = dataset or load_data(job)
     lines, model = run.lines(), models.load(run.folder, type(job.method))
     parts = [
         f"<h1>{html.escape(run.folder.name)}</h1>",

@@ -12,11 +12,8 @@ from imaginable.apps._pictures import Say
 from imaginable.core import files
 from imaginable.core.errors import UserError
 from imaginable.data import images
-from imaginable.data.prepare import prepare
 from imaginable.methods._method import Encodes
 from imaginable.model import Model
-from imaginable.training import job as jobs
-from imaginable.training.run import Run
 
 
 def sample(
@@ -59,10 +56,6 @@ def sample(
 def _with_prior(model: Model, run: Path, say: Say) -> Model:
     if not model.can(Encodes):
         raise UserError(f"--fit-prior: {model.name} has no encoder whose codes a prior could be fitted to")
-    job_file = Run(Path(run)).job
-    if not job_file.exists():
-        raise UserError(f"--fit-prior: {run} is a model without its run, so its training data is not known")
-    job = jobs.load(job_file)
-    dataset = prepare(job.data, sizes=job.method.sizes.takes)
+    dataset = _pictures.training_data(run, "--fit-prior")
     say(f"fitting a mixture of Gaussians to the codes of {len(dataset.train):,} training items")
-    return model.fit_prior(np.asarray(dataset.items[dataset.train]))
+    return model.fit_prior(dataset.batch(dataset.train).x)
