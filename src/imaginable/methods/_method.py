@@ -140,6 +140,33 @@ class Encodes(Protocol):
         """The posterior mean of each item's code, (n, *latent_shape): never a random draw."""
 
 
+@runtime_checkable
+class Bounds(Protocol):
+    """Has a bound on log p(x) by importance sampling."""
+
+    def log_weights(
+        self, nets: Any, x: Tensor, samples: int, generator: torch.Generator, label: Tensor | None = None
+    ) -> Tensor:
+        """log p(x, z) - log q(z | x) for so many draws z of q(z | x), (samples, n) in nats.
+
+        Their mean is the ELBO, log of the mean of their exponentials the k-sample bound (Burda et al. 2016).
+        """
+
+
+@runtime_checkable
+class Vitals(Protocol):
+    """Can be watched while it trains."""
+
+    def vitals(self, nets: Any, x: Tensor, label: Tensor | None = None) -> dict[str, Tensor]:
+        """What the diagnosis of training/health.py reads, on held-out items x (n, ...). Any of:
+
+        kl: (dimensions,) nats of each latent dimension, averaged over items.
+        mean_variance: (dimensions,) variance over items of the posterior's mean.
+        usage: (codes,) how often each entry of a codebook was chosen.
+        distortion: () nats, -E log p(x | z).
+        """
+
+
 def name_of(method: Method[Any]) -> str:
     """What `find` finds it by: the name of its file, or `path/to/file.py:Class` outside the package."""
     cls = type(method)
