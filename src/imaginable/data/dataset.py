@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from imaginable.core import seeds
 from imaginable.core.types import Batch, DataSpec
 
 
@@ -34,6 +35,9 @@ class DataOptions:
     """bad files: skip them and say how many (stop if more than 5 %), or stop at the first"""
     limit: int | None = None
     """use at most so many items; the number of items for a built-in that is drawn"""
+    binarise: bool = False
+    """grey pictures become black and white, each pixel drawn with its grey value as the chance of white:
+    anew whenever it is trained on, once and for all where it is held out (the benchmark of the VAE papers)"""
 
 
 @dataclass(frozen=True)
@@ -55,15 +59,19 @@ class Dataset:
     train: np.ndarray
     held_out: np.ndarray
     manifest: dict[str, Any] = field(default_factory=dict)
+    binarise: bool = False
 
-    def batch(self, index: np.ndarray, mirrored: np.ndarray | None = None) -> Batch:
+    def batch(self, index: np.ndarray, mirrored: np.ndarray | None = None, draw: int | None = None) -> Batch:
         """Items `index` as a Batch; `mirrored` (n,) bool says which images are flipped left to right.
 
         Images come out as float32 in [-1, 1], (n, c, h, w), in channels_last memory format
-        (the array is stored that way, so it costs nothing).
+        (the array is stored that way, so it costs nothing). draw: the seed of this batch's binarisation;
+        without it every item has its own fixed one.
         """
         raw = self.items[index]
         if self.spec.kind == "images":
+            if self.binarise:
+                raw = np.where(_thresholds(index, raw.shape[1:], draw) < raw, np.uint8(255), np.uint8(0))
             if mirrored is not None and mirrored.any():
                 raw = np.where(mirrored[:, None, None, None], raw[:, :, ::-1], raw)
             pixels = torch.from_numpy(np.ascontiguousarray(raw)).permute(0, 3, 1, 2)
@@ -75,3 +83,11 @@ class Dataset:
             label=torch.from_numpy(self.labels[index]) if self.spec.classes else None,
             factors=torch.from_numpy(self.factors[index]) if self.spec.factors else None,
         )
+
+
+def _thresholds(index: np.ndarray, shape: tuple[int, ...], draw: int | None) -> np.ndarray:
+    """Uniform numbers in [0, 255), (n, *shape): below a grey value v with probability v / 255."""
+    if draw is not None:
+        return 255 * np.random.Generator(np.random.Philox(draw)).random((len(index), *shape), dtype=np.float32)
+    fixed = [np.random.Generator(np.random.Philox(seeds.derive("binarise", int(item)))) for item in index]
+    return 255 * np.stack([random.random(shape, dtype=np.float32) for random in fixed])

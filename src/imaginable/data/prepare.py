@@ -228,6 +228,8 @@ def _finished(options: DataOptions, items: np.ndarray, record: dict[str, Any], s
         factors=factors,
         count=len(train),
     )
+    if options.binarise and (spec.kind != "images" or spec.shape[0] != 1):
+        raise UserError(f"--binarise: {options.source} is not grey pictures; add --colour grey, or leave it out")
     return Dataset(
         spec=spec,
         items=items,
@@ -237,4 +239,5 @@ def _finished(options: DataOptions, items: np.ndarray, record: dict[str, Any], s
         train=train,
         held_out=np.array(record["held_out"], dtype=np.int64),
         manifest=manifest,
+        binarise=options.binarise,
     )

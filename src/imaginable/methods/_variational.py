@@ -1,78 +1,19 @@
-"""What the autoencoder methods share: their two networks and the output distribution."""
+"""What the autoencoders with Gaussian codes share: networks, posterior, and what follows from them alike."""
 
 from __future__ import annotations
 
-import math
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from imaginable.core import distributed
 from imaginable.core.types import DataSpec
+from imaginable.methods._output import Output, OutputName
 from imaginable.networks.mlp import Mlp
 from imaginable.networks.residual import ResidualDecoder, ResidualEncoder
-from imaginable.objectives.reconstruction import (
-    HALF_LEVEL,
-    bernoulli_log_likelihood,
-    gaussian_log_likelihood,
-    logistic_log_likelihood,
-)
+from imaginable.objectives.variational import kl_to_standard_normal, normal_log_density
 
-OutputName = Literal["gaussian", "bernoulli", "logistic"]
 NetworkName = Literal["convolutional", "mlp"]
-
-# a picture's own rounding to 256 values is noise of this deviation: a density sharper than it says nothing
-_LEAST_DEVIATION = 2 * HALF_LEVEL / math.sqrt(12)
-# the logistic's scale is one number that must travel far, while Adam moves a number by its learning rate a step
-_SCALE_SPEED = 20.0
-# share of the newest batch in the gaussian's variance
-_NEWEST = 0.1
-
-
-class Output(nn.Module):
-    """p(x | z) from a decoder's activations (n, *shape), with one scale for all dimensions.
-
-    gaussian: the variance is solved for: the mean squared error, which maximises the likelihood in closed
-    form (Rybkin et al. 2021, "Simple and effective VAE training with calibrated decoders", equation 9),
-    here as a running mean, so that the items of a batch stay independent. logistic: the scale is learned.
-    """
-
-    def __init__(self, name: OutputName) -> None:
-        super().__init__()
-        self.name = name
-        if name == "gaussian":
-            self.variance: Tensor
-            self.newest: Tensor
-            self.register_buffer("variance", torch.ones(()))
-            self.register_buffer("newest", torch.zeros(2))  # sum of squared errors, numbers summed
-        if name == "logistic":
-            self.scaled_log_scale = nn.Parameter(torch.full((), -2.0 / _SCALE_SPEED))
-
-    def log_likelihood(self, x: Tensor, activation: Tensor) -> Tensor:
-        """Nats per item, (n,)."""
-        if self.name == "bernoulli":
-            return bernoulli_log_likelihood(x, activation)
-        if self.name == "gaussian":
-            if self.training:
-                error = (x - activation.detach()).square().sum()
-                self.newest += torch.stack([error, torch.full_like(error, x.numel())])
-            return gaussian_log_likelihood(x, activation, 0.5 * self.variance.log())
-        return logistic_log_likelihood(x, activation, _SCALE_SPEED * self.scaled_log_scale)
-
-    def solve_variance(self) -> None:
-        """Moves the variance towards the error since the last call, of all processes; after a step."""
-        if self.name != "gaussian":
-            return
-        error, count = distributed.average(self.newest)
-        self.variance.lerp_(error / count, _NEWEST).clamp_(min=_LEAST_DEVIATION**2)
-        self.newest.zero_()
-
-    def mean(self, activation: Tensor) -> Tensor:
-        """The picture shown for z, in [-1, 1]."""
-        if self.name == "bernoulli":
-            return 2 * torch.sigmoid(activation) - 1
-        return activation.clamp(-1, 1) if activation.ndim == 4 else activation  # points have no range
 
 
 class Autoencoding(nn.Module):
@@ -85,16 +26,101 @@ class Autoencoding(nn.Module):
         self.output = output
 
 
+class VaeNetworks(nn.Module):
+    """One player: the encoder and the decoder descend the same bound. count: items of the training data."""
+
+    def __init__(self, autoencoder: Autoencoding, count: int) -> None:
+        super().__init__()
+        self.autoencoder = autoencoder
+        self.count = count
+
+
 def encoder_and_decoder(
-    kind: NetworkName, spec: DataSpec, encoded: int, latents: int, width: int, blocks: int, hidden: int
+    kind: NetworkName,
+    spec: DataSpec,
+    encoded: int,
+    latents: int,
+    width: int,
+    blocks: int,
+    hidden: int,
+    out_channels: int | None = None,
 ) -> tuple[nn.Module, nn.Module]:
-    """(n, *shape) -> (n, encoded) and (n, latents) -> (n, *shape)."""
+    """(n, *shape) -> (n, encoded) and (n, latents) -> (n, *shape), or with `out_channels` for its first number."""
+    out_shape = spec.shape if out_channels is None else (out_channels, *spec.shape[1:])
     if kind == "mlp" or spec.kind == "points":
         return (
             Mlp([spec.dimensions, hidden], (encoded,), nn.Tanh),
-            Mlp([latents, hidden], spec.shape, nn.Tanh),
+            Mlp([latents, hidden], out_shape, nn.Tanh),
         )
     return (
         ResidualEncoder(spec.shape, encoded, width, blocks),
-        ResidualDecoder(latents, spec.shape, width, blocks),
+        ResidualDecoder(latents, out_shape, width, blocks),
     )
+
+
+def vae_networks(
+    spec: DataSpec,
+    latents: int,
+    output: OutputName,
+    deviation: float,
+    network: NetworkName,
+    width: int,
+    blocks: int,
+    hidden: int,
+) -> VaeNetworks:
+    """The networks of every method whose q(z | x) and p(z) are plain Gaussians."""
+    distribution = Output(output, spec, deviation)
+    encoder, decoder = encoder_and_decoder(
+        network, spec, 2 * latents, latents, width, blocks, hidden, distribution.channels
+    )
+    return VaeNetworks(Autoencoding(encoder, decoder, distribution), spec.count)
+
+
+def posterior(nets: VaeNetworks, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and log variance of q(z | x), (n, latents) each."""
+    mean, log_variance = nets.autoencoder.encoder(x).chunk(2, dim=1)
+    # a deviation below e^-7 of the prior's would only make exp() fragile
+    return mean, log_variance.clamp(-14, 14)
+
+
+def shown(nets: VaeNetworks, z: Tensor) -> Tensor:
+    """The picture for z: the mean of p(x | z)."""
+    return nets.autoencoder.output.mean(nets.autoencoder.decoder(z))
+
+
+def draws(mean: Tensor, log_variance: Tensor, samples: int, generator: torch.Generator | None = None) -> Tensor:
+    """z = μ + σ ε, so many an item: (samples, n, latents). Gradients flow through them."""
+    noise = torch.randn(samples, *mean.shape, generator=generator, device=mean.device)
+    return mean + torch.exp(0.5 * log_variance) * noise
+
+
+def log_weights_of(nets: VaeNetworks, x: Tensor, z: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
+    """log p(x | z) + log p(z) - log q(z | x) of draws z (samples, n, latents), q = N(mean, variance): (samples, n)."""
+    log_q = normal_log_density(z, mean, log_variance)
+    log_prior = normal_log_density(z, torch.zeros_like(mean), torch.zeros_like(mean))
+    return likelihood_of_draws(nets, x, z) + (log_prior - log_q).sum(2)
+
+
+def gaussian_log_weights(nets: VaeNetworks, x: Tensor, samples: int, generator: torch.Generator | None) -> Tensor:
+    """log p(x, z) - log q(z | x) for so many draws of q(z | x), (samples, n)."""
+    mean, log_variance = posterior(nets, x)
+    return log_weights_of(nets, x, draws(mean, log_variance, samples, generator), mean, log_variance)
+
+
+def likelihood_of_draws(nets: VaeNetworks, x: Tensor, z: Tensor) -> Tensor:
+    """log p(x | z) of z (samples, n, latents), each draw for its item: (samples, n)."""
+    activation = nets.autoencoder.decoder(z.flatten(0, 1))  # (samples · n, ...)
+    repeated = x.expand(len(z), *x.shape).flatten(0, 1)
+    return nets.autoencoder.output.log_likelihood(repeated, activation).unflatten(0, z.shape[:2])
+
+
+def gaussian_vitals(nets: VaeNetworks, x: Tensor) -> dict[str, Tensor]:
+    """What the diagnosis reads (methods/_method.py: Vitals)."""
+    mean, log_variance = posterior(nets, x)
+    z = mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean)
+    log_likelihood = nets.autoencoder.output.log_likelihood(x, nets.autoencoder.decoder(z))
+    return {
+        "kl": kl_to_standard_normal(mean, log_variance).mean(0),
+        "mean_variance": mean.var(0),
+        "distortion": -log_likelihood.mean(),
+    }

@@ -22,28 +22,22 @@ from dataclasses import dataclass
 from typing import ClassVar, final
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from imaginable.core.errors import UserError
 from imaginable.core.optimizers import Adam, Optimizer, Schedule
 from imaginable.core.types import Batch, DataSpec, Loss, Progress
 from imaginable.methods._method import Method, Phase, Trained
+from imaginable.methods._output import OutputName
 from imaginable.methods._variational import (
-    Autoencoding,
     NetworkName,
-    Output,
-    OutputName,
-    encoder_and_decoder,
+    VaeNetworks,
+    gaussian_log_weights,
+    gaussian_vitals,
+    posterior,
+    shown,
+    vae_networks,
 )
-from imaginable.objectives.variational import kl_to_standard_normal, reparameterise
-
-
-class VaeNetworks(nn.Module):
-    """One player: the encoder and the decoder descend the same bound."""
-
-    def __init__(self, autoencoder: Autoencoding) -> None:
-        super().__init__()
-        self.autoencoder = autoencoder
+from imaginable.objectives.variational import free_bits, kl_to_standard_normal, reparameterise
 
 
 @final
@@ -63,11 +57,16 @@ class Vae(Method[VaeNetworks]):
     latents: int = 64
     """dimensions of the latent space"""
     output: OutputName = "gaussian"
-    """p(x | z): gaussian solves for its variance; logistic is a likelihood of the 256 grey values, scale learned"""
+    """p(x | z): gaussian solves for its variance (gaussian-learned, gaussian-fixed: as named); bernoulli for black
+    and white; logistic and mixture are likelihoods of the 256 grey values"""
+    deviation: float = 0.1
+    """of gaussian-fixed, where 2 is from black to white"""
     beta: float = 1.0
     """weight of the KL term; 1 is the bound itself"""
     kl_warmup: float = 0.1
-    """the KL term's weight rises from 0 over this fraction of the run"""
+    """the KL term's weight rises from 0 over this fraction of the run's images"""
+    free_bits: float = 0.0
+    """nats of each latent dimension, averaged over the batch, that cost nothing"""
     network: NetworkName = "convolutional"
     """convolutional (residual) or mlp"""
     width: int = 32
@@ -80,12 +79,9 @@ class Vae(Method[VaeNetworks]):
     """Adam's learning rate"""
 
     def networks(self, spec: DataSpec, given: Mapping[str, Trained]) -> VaeNetworks:
-        if spec.kind == "points" and self.output != "gaussian":
-            raise UserError(f"--output {self.output}: for grey values; points take gaussian")
-        encoder, decoder = encoder_and_decoder(
-            self.network, spec, 2 * self.latents, self.latents, self.width, self.blocks, self.hidden
+        return vae_networks(
+            spec, self.latents, self.output, self.deviation, self.network, self.width, self.blocks, self.hidden
         )
-        return VaeNetworks(Autoencoding(encoder, decoder, Output(self.output)))
 
     def optimizers(self) -> dict[str, Optimizer]:
         return {"autoencoder": Adam(self.lr, schedule=Schedule("cosine", decay_from=0.5, warmup=0.05))}
@@ -94,49 +90,43 @@ class Vae(Method[VaeNetworks]):
         return (Phase("autoencoder", self.negative_bound, after=self.solve_variance),)
 
     def negative_bound(self, nets: VaeNetworks, batch: Batch, progress: Progress) -> Loss:
-        mean, log_variance = self.posterior(nets, batch.x)  # (n, latents) each
+        mean, log_variance = posterior(nets, batch.x)  # (n, latents) each
         z = reparameterise(mean, log_variance)
         activation = nets.autoencoder.decoder(z)  # (n, *shape)
         log_likelihood = nets.autoencoder.output.log_likelihood(batch.x, activation).mean()
-        kl = kl_to_standard_normal(mean, log_variance).sum(1).mean()
+        kl = kl_to_standard_normal(mean, log_variance)  # (n, latents)
         weight = self.beta * min(1.0, progress.fraction / self.kl_warmup) if self.kl_warmup else self.beta
+        rate = kl.sum(1).mean()
         return Loss(
-            -log_likelihood + weight * kl,
-            bound=log_likelihood - kl,
+            -log_likelihood + weight * (free_bits(kl, self.free_bits) if self.free_bits else rate),
+            bound=log_likelihood - rate,
             reconstruction=-log_likelihood,
-            kl=kl,
+            kl=rate,
         )
 
     def solve_variance(self, nets: VaeNetworks, batch: Batch, progress: Progress) -> None:
         nets.autoencoder.output.solve_variance()
 
-    def posterior(self, nets: VaeNetworks, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log variance of q(z | x), (n, latents) each."""
-        mean, log_variance = nets.autoencoder.encoder(x).chunk(2, dim=1)
-        # a deviation below e^-7 of the prior's would only make exp() fragile
-        return mean, log_variance.clamp(-14, 14)
-
     def latent_shape(self, spec: DataSpec) -> tuple[int, ...]:
         return (self.latents,)
 
     def prior(
-        self,
-        nets: VaeNetworks,
-        n: int,
-        spec: DataSpec,
-        generator: torch.Generator,
-        label: Tensor | None = None,
+        self, nets: VaeNetworks, n: int, spec: DataSpec, generator: torch.Generator, label: Tensor | None = None
     ) -> Tensor:
         return torch.randn(n, self.latents, generator=generator)
 
     def encode(self, nets: VaeNetworks, x: Tensor, label: Tensor | None = None) -> Tensor:
-        return self.posterior(nets, x)[0]
+        return posterior(nets, x)[0]
 
     def decode(
-        self,
-        nets: VaeNetworks,
-        z: Tensor,
-        label: Tensor | None = None,
-        generator: torch.Generator | None = None,
+        self, nets: VaeNetworks, z: Tensor, label: Tensor | None = None, generator: torch.Generator | None = None
     ) -> Tensor:
-        return nets.autoencoder.output.mean(nets.autoencoder.decoder(z))
+        return shown(nets, z)
+
+    def log_weights(
+        self, nets: VaeNetworks, x: Tensor, samples: int, generator: torch.Generator, label: Tensor | None = None
+    ) -> Tensor:
+        return gaussian_log_weights(nets, x, samples, generator)
+
+    def vitals(self, nets: VaeNetworks, x: Tensor, label: Tensor | None = None) -> dict[str, Tensor]:
+        return gaussian_vitals(nets, x)

@@ -28,7 +28,8 @@ class Feed:
         parts = [self._at(position, start + mine) for position in self._starts(start, start + mine)]
         index = np.concatenate([part[0] for part in parts])
         mirrored = np.concatenate([part[1] for part in parts]) if self._flip else None
-        return self._dataset.batch(index, mirrored)
+        draw = seeds.derive(self._seed, "binarise", start) if self._dataset.binarise else None
+        return self._dataset.batch(index, mirrored, draw)
 
     def _starts(self, start: int, stop: int) -> list[int]:
         """`start`, and every first position of an epoch before `stop`."""
