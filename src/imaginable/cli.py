@@ -18,6 +18,7 @@ VERBS = {
     "morph": "RUN [A B ...] --out x.gif   a smooth way through pictures, seeds or label:NAME",
     "arithmetic": "RUN A - B + C --out x.png   sums of codes",
     "encode": "RUN IMAGES --out codes.npz  codes, and the nearest pictures by code",
+    "evaluate": "RUN DATA [--likelihood]     how good a model is, measured on data it has not seen",
     "report": "RUN [RUN ...] --out x.html  one page for several runs",
 }
 

@@ -152,6 +152,10 @@ class Bounds(Protocol):
         Their mean is the ELBO, log of the mean of their exponentials the k-sample bound (Burda et al. 2016).
         """
 
+    @property
+    def levels(self) -> int | None:
+        """How many values a number of an item can take under the likelihood; None where it is a density."""
+
 
 @runtime_checkable
 class Vitals(Protocol):

@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from imaginable.core.optimizers import Adam, Optimizer, Schedule
 from imaginable.core.types import Batch, DataSpec, Loss, Progress
 from imaginable.methods._method import Method, Phase, Trained
-from imaginable.methods._output import Output, OutputName
+from imaginable.methods._output import Output, OutputName, discrete_levels
 from imaginable.networks.ladder import LadderDecoder, LadderEncoder
 from imaginable.objectives.variational import (
     free_bits,
@@ -153,6 +153,10 @@ class LadderVae(Method[LadderNetworks]):
         log_prior = normal_log_density(u, torch.zeros_like(u), torch.zeros_like(u))
         difference = (log_prior - normal_log_density(u, mean, log_variance)).sum(1)
         return (log_likelihood + difference).unflatten(0, (samples, len(x)))
+
+    @property
+    def levels(self) -> int | None:
+        return discrete_levels(self.output)
 
     def vitals(self, nets: LadderNetworks, x: Tensor, label: Tensor | None = None) -> dict[str, Tensor]:
         ladder = nets.autoencoder

@@ -27,7 +27,7 @@ from torch import Tensor
 from imaginable.core.optimizers import Adam, Optimizer, Schedule
 from imaginable.core.types import Batch, DataSpec, Loss, Progress
 from imaginable.methods._method import Method, Phase, Trained
-from imaginable.methods._output import OutputName
+from imaginable.methods._output import OutputName, discrete_levels
 from imaginable.methods._variational import (
     NetworkName,
     VaeNetworks,
@@ -127,6 +127,10 @@ class Vae(Method[VaeNetworks]):
         self, nets: VaeNetworks, x: Tensor, samples: int, generator: torch.Generator, label: Tensor | None = None
     ) -> Tensor:
         return gaussian_log_weights(nets, x, samples, generator)
+
+    @property
+    def levels(self) -> int | None:
+        return discrete_levels(self.output)
 
     def vitals(self, nets: VaeNetworks, x: Tensor, label: Tensor | None = None) -> dict[str, Tensor]:
         return gaussian_vitals(nets, x)

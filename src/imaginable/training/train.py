@@ -221,6 +221,7 @@ def _share(state: State, dataset: Dataset, run: Run) -> Path | None:
         "data": state.job.data.source,
         "fit": state.job.data.fit,
         "background": state.job.data.background,
+        "binarise": state.job.data.binarise,
         "seed": state.job.training.seed,
         "images_seen": state.seen,
         "note": "Pictures made by this model are synthetic.",
