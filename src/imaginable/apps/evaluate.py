@@ -43,7 +43,8 @@ def evaluate(
 
     likelihood: bounds on log p(x) from `samples` draws of the posterior an item, instead of reconstruction
     and compression. items: at most so many, chosen by `seed`. everything: choose among all
-    of DATA, not its held-out items only: for data that the model was not trained on. binarise: black and white pictures, drawn once,
+    of DATA, not its held-out items only: for data the model was not trained on. binarise: black and white
+    pictures, drawn once,
     as a model trained with --binarise gets in any case. Returns what is written.
     """
     for flag, value in (("--samples", samples), ("--items", items)):
