@@ -29,7 +29,18 @@ from imaginable.core.sizes import Sizes
 from imaginable.core.types import DataSpec, Kind
 from imaginable.data.dataset import DataOptions, Dataset
 from imaginable.methods import _storage
-from imaginable.methods._method import Decodes, Encodes, Method, Phase, Samples, Trained, find, name_of
+from imaginable.methods._method import (
+    Bounds,
+    Decodes,
+    Encodes,
+    Method,
+    Phase,
+    Samples,
+    Trained,
+    Vitals,
+    find,
+    name_of,
+)
 from imaginable.training import checkpoint
 from imaginable.training import job as jobs
 from imaginable.training.feed import Feed
@@ -53,10 +64,10 @@ Build = Callable[..., tuple[State, Feed]]
 def build(tiny_dataset: TinyDataset, tiny_job: TinyJob, tmp_path: Path) -> Build:
     """The state of a run half-way, and its data."""
 
-    def built(name: str, kind: str, **training: Any) -> tuple[State, Feed]:
+    def built(name: str, kind: str, fraction: float = 0.5, **training: Any) -> tuple[State, Feed]:
         job, dataset = tiny_job(find(name), tmp_path / "run", **training), tiny_dataset(kind)
         state = State(job, dataset.spec)
-        state.seen = job.training.images // 2
+        state.seen = round(fraction * job.training.images)
         return state, Feed(dataset, job.training.batch, job.training.seed, flip=False)
 
     return built
@@ -64,6 +75,15 @@ def build(tiny_dataset: TinyDataset, tiny_job: TinyJob, tmp_path: Path) -> Build
 
 def tensors(networks: nn.Module) -> dict[str, Tensor]:
     return {name: value.clone() for name, value in networks.state_dict().items()}
+
+
+def moments(method: Method[Any]) -> list[float]:
+    """Half-way, and enough other fractions of a run for every phase to be active at one of them."""
+    found = [0.5]
+    for phase in method.phases():
+        if not any(phase.active(0, fraction) for fraction in found):
+            found.append((phase.start + phase.stop) / 2)
+    return found
 
 
 def belongs(name: str, player: str) -> bool:
@@ -113,34 +133,40 @@ def watched_cycle(state: State, feed: Feed) -> tuple[list[Turn], dict[str, Tenso
 @both_precisions
 @every_case
 def test_a_phase_moves_its_own_player_and_nobody_else(name: str, kind: str, precision: str, build: Build) -> None:
-    state, feed = build(name, kind, precision=precision)
-    turns, _ = watched_cycle(state, feed)
-    parameters = {key for key, _ in state.networks.named_parameters()}
-    assert {turn.player for turn in turns[1:]} == {phase.player for phase in find(name)().phases()}
-    for turn in turns:
-        assert all(belongs(key, turn.player) for key in turn.moved), "statistics count, too"
-    for turn in turns[1:]:
-        assert turn.moved & parameters
+    players = set()
+    for fraction in moments(find(name)()):
+        state, feed = build(name, kind, fraction, precision=precision)
+        turns, _ = watched_cycle(state, feed)
+        parameters = {key for key, _ in state.networks.named_parameters()}
+        for turn in turns:
+            assert all(belongs(key, turn.player) for key in turn.moved), "statistics count, too"
+        for turn in turns[1:]:
+            assert turn.moved & parameters
+        players |= {turn.player for turn in turns[1:]}
+    assert players == {phase.player for phase in find(name)().phases()}
 
 
 @every_case
 def test_a_phase_leaves_no_gradient_in_other_players(name: str, kind: str, build: Build) -> None:
-    draw, *turns = watched_cycle(*build(name, kind))[0]
-    assert not draw.holding
-    for turn in turns:
-        assert turn.holding
-        assert all(belongs(key, turn.player) for key in turn.holding)
+    for fraction in moments(find(name)()):
+        draw, *turns = watched_cycle(*build(name, kind, fraction))[0]
+        assert not draw.holding
+        for turn in turns:
+            assert turn.holding
+            assert all(belongs(key, turn.player) for key in turn.holding)
 
 
 @both_precisions
 @every_case
 def test_every_parameter_learns_and_the_terms_are_finite(name: str, kind: str, precision: str, build: Build) -> None:
-    state, feed = build(name, kind, precision=precision)
+    state, feed = build(name, kind, precision=precision, images=1000)
     before = {key: value.detach().clone() for key, value in state.networks.named_parameters()}
-    for _ in range(3):  # a branch that starts at zero moves in the second step
-        terms = state.cycle(feed, 10 * state.job.training.images)
-        assert terms
-        assert all(bool(torch.isfinite(value)) and value.ndim == 0 for value in terms.values())
+    for fraction in moments(state.job.method):
+        state.seen, state.step = round(fraction * 1000), 0
+        for _ in range(3):  # a branch that starts at zero moves in the second step
+            terms = state.cycle(feed, 1000)
+            assert terms
+            assert all(bool(torch.isfinite(value)) and value.ndim == 0 for value in terms.values())
     still = [key for key, value in state.networks.named_parameters() if torch.equal(value, before[key])]
     assert not still
 
@@ -317,6 +343,39 @@ def test_encode_is_no_random_draw(name: str, kind: str, build: Build) -> None:
     assert torch.equal(codes[0], codes[1])
     nets.eval()
     torch.testing.assert_close(method.encode(nets, x[2:3]), method.encode(nets, x)[2:3], atol=1e-5, rtol=1e-4)
+
+
+@every_case
+def test_log_weights_bound_the_likelihood(name: str, kind: str, build: Build) -> None:
+    state, feed = build(name, kind)
+    method, nets, batch = state.job.method, state.networks.eval(), feed.batch(0)
+    if not isinstance(method, Bounds):
+        pytest.skip("has no likelihood")
+    torch.manual_seed(0)
+    draws = []
+    for seed in (3, 3, 4):
+        torch.manual_seed(len(draws))  # the global generator must not matter
+        with torch.no_grad():
+            draws.append(method.log_weights(nets, batch.x, 5, seeds.generator(seed), batch.label))
+    assert draws[0].shape == (5, len(batch))
+    assert draws[0].dtype == torch.float32
+    assert torch.equal(draws[0], draws[1])
+    assert not torch.equal(draws[0], draws[2])
+    assert method.levels in (None, 2, 256)
+
+
+@every_case
+def test_vitals_are_numbers(name: str, kind: str, build: Build) -> None:
+    state, feed = build(name, kind)
+    method, nets, batch = state.job.method, state.networks.eval(), feed.batch(0)
+    if not isinstance(method, Vitals):
+        pytest.skip("is not watched")
+    before = tensors(nets)
+    with torch.no_grad():
+        vitals = method.vitals(nets, batch.x, batch.label)
+    assert vitals
+    assert all(bool(torch.isfinite(value).all()) for value in vitals.values())
+    assert_equal(tensors(nets), before, "watching changes nothing")
 
 
 @every_method

@@ -1,13 +1,16 @@
 """The VAE's objective is the bound itself, and its variance the one that maximises it."""
 
 import math
+from typing import get_args
 
 import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
 from imaginable.core.types import Batch, DataSpec, Progress
-from imaginable.methods.vae import Vae, VaeNetworks
+from imaginable.methods._output import Output, OutputName
+from imaginable.methods._variational import VaeNetworks, posterior
+from imaginable.methods.vae import Vae
 
 SPEC = DataSpec("images", (1, 16, 16), count=10)
 DONE = Progress(50, 100, 5)
@@ -24,12 +27,12 @@ def test_with_beta_one_the_loss_is_the_negative_bound() -> None:
     torch.manual_seed(1)
     loss = method.negative_bound(nets, batch, DONE)
     torch.manual_seed(1)
-    mean, log_variance = method.posterior(nets, batch.x)
-    posterior = Normal(mean, (0.5 * log_variance).exp())
-    z = mean + posterior.scale * torch.randn_like(mean)
+    mean, log_variance = posterior(nets, batch.x)
+    q = Normal(mean, (0.5 * log_variance).exp())
+    z = mean + q.scale * torch.randn_like(mean)
     shown = nets.autoencoder.decoder(z)
     log_likelihood = Normal(shown, nets.autoencoder.output.variance.sqrt()).log_prob(batch.x).sum((1, 2, 3))
-    bound = (log_likelihood - kl_divergence(posterior, Normal(0.0, 1.0)).sum(1)).mean()
+    bound = (log_likelihood - kl_divergence(q, Normal(0.0, 1.0)).sum(1)).mean()
     assert loss.total.item() == pytest.approx(-bound.item(), rel=1e-5)
     assert float(loss.terms["bound"]) == pytest.approx(bound.item(), rel=1e-5)
 
@@ -80,3 +83,39 @@ def test_a_point_decodes_outside_the_range_of_pictures() -> None:
         for parameter in nets.parameters():
             parameter.fill_(3.0)
     assert method.decode(nets, torch.ones(1, 2)).min().item() > 1.0
+
+
+def test_free_bits_cost_nothing_below_their_number() -> None:
+    method, nets, batch = built(free_bits=1000.0, kl_warmup=0.0)
+    loss = method.negative_bound(nets, batch, DONE)
+    assert loss.total.item() == pytest.approx(float(loss.terms["reconstruction"]) + 3 * 1000.0, rel=1e-5)
+    loss.total.backward()
+    assert float(loss.terms["bound"]) == pytest.approx(
+        -float(loss.terms["reconstruction"]) - float(loss.terms["kl"]), rel=1e-5
+    )
+
+
+@pytest.mark.parametrize("output", get_args(OutputName))
+def test_every_output_has_a_gradient_and_a_mean_in_range(output: OutputName) -> None:
+    for channels in (1, 3):
+        method = Vae(latents=3, width=8, output=output)
+        nets = method.networks(DataSpec("images", (channels, 16, 16), count=10), {})
+        loss = method.negative_bound(nets, Batch(torch.rand(6, channels, 16, 16) * 2 - 1), DONE)
+        loss.total.backward()
+        assert all(p.grad is not None and bool(torch.isfinite(p.grad).all()) for p in nets.parameters())
+        shown = method.decode(nets, 100 * torch.randn(4, 3))
+        assert shown.shape == (4, channels, 16, 16)
+        assert float(shown.detach().abs().max()) <= 1
+
+
+def test_a_fixed_deviation_stays_and_a_learned_one_reaches_the_error() -> None:
+    fixed, learned = (Output(name, SPEC, 0.3) for name in ("gaussian-fixed", "gaussian-learned"))  # type: ignore[arg-type]
+    x = 0.2 * torch.randn(50, 1, 16, 16, generator=torch.Generator().manual_seed(0))
+    descent = torch.optim.Adam(learned.parameters(), 0.01)
+    for _ in range(300):
+        loss = -learned.log_likelihood(x, torch.zeros_like(x)).mean()
+        descent.zero_grad()
+        loss.backward()
+        descent.step()
+    assert fixed.log_deviation().exp().item() == pytest.approx(0.3)
+    assert learned.log_deviation().exp().item() == pytest.approx(x.square().mean().sqrt().item(), rel=0.01)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import pytest
@@ -13,6 +14,9 @@ from imaginable.objectives.reconstruction import (
     bernoulli_log_likelihood,
     gaussian_log_likelihood,
     logistic_log_likelihood,
+    logistic_mixture_log_likelihood,
+    logistic_mixture_mean,
+    mixture_parameters,
     squared_error,
 )
 
@@ -106,3 +110,59 @@ def test_gradients_are_finite_however_narrow_or_wide(log_scale: float) -> None:
     assert bool(torch.isfinite(scale.grad).all())
     far = x.flatten() > 0.5
     assert bool((mean.grad.flatten()[far] > 0).all()), "a far-off value still pulls"
+
+
+# ---- the mixture of logistics
+
+
+def mixture(n: int, channels: int, components: int = 3, scale: float = 1.0) -> Tensor:
+    torch.manual_seed(0)
+    return scale * torch.randn(n, mixture_parameters(channels, components), 1, 1, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("scale", [0.3, 2.0, 20.0])
+def test_the_mixture_of_a_grey_pixel_sums_to_one(scale: float) -> None:
+    parameters = mixture(1, 1, scale=scale).expand(256, -1, 1, 1)
+    log_p = logistic_mixture_log_likelihood(GREYS.reshape(256, 1, 1, 1), parameters)
+    assert log_p.exp().sum().item() == pytest.approx(1.0, abs=1e-9)
+
+
+def test_the_mixture_of_a_colour_pixel_sums_to_one_over_its_last_channel_given_any_others() -> None:
+    # Σ_b P(r, g, b) is P(r, g): a mixture of one channel fewer, with the same weights
+    both = torch.tensor([0.2, -0.7], dtype=torch.float64)
+    pixels = torch.cat([both.expand(256, 2), GREYS[:, None]], dim=1).reshape(256, 3, 1, 1)
+    parameters = mixture(1, 3)
+    marginal = logistic_mixture_log_likelihood(pixels, parameters.expand(256, -1, 1, 1)).exp().sum()
+    numbers = parameters.reshape(3, -1)  # (components, 1 + 3 + 3 + 3)
+    kept = torch.cat([numbers[:, 0:3], numbers[:, 4:6], numbers[:, 7:8]], dim=1).reshape(1, -1, 1, 1)
+    expected = logistic_mixture_log_likelihood(both.reshape(1, 2, 1, 1), kept).exp()
+    assert marginal.item() == pytest.approx(expected.item(), rel=1e-9)
+
+
+def test_a_mixture_of_one_is_the_logistic() -> None:
+    x, a = pictures()
+    x, a = x[:, :1], a[:, :1]
+    parameters = torch.cat([torch.full_like(a, 7.0), a, torch.full_like(a, -2.0)], dim=1)
+    expected = logistic_log_likelihood(x, a, torch.tensor(-2.0))
+    torch.testing.assert_close(logistic_mixture_log_likelihood(x, parameters), expected)
+    torch.testing.assert_close(logistic_mixture_mean(parameters, 1), a)
+
+
+def test_the_mixtures_mean_is_that_of_its_probabilities() -> None:
+    parameters = mixture(1, 1, scale=0.2)
+    parameters.reshape(3, 3)[:, 2] = -3.0  # narrow enough to lose nothing at the ends
+    log_p = logistic_mixture_log_likelihood(GREYS.reshape(256, 1, 1, 1), parameters.expand(256, -1, 1, 1))
+    expected = (log_p.exp() * GREYS).sum().item()
+    assert logistic_mixture_mean(parameters, 1).item() == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_later_channels_mean_follows_the_earlier_ones() -> None:
+    # one component; green = 0.1 + tanh(1) · red
+    parameters = torch.tensor([0.0, 0.3, 0.1, -5.0, -5.0, 1.0]).reshape(1, 6, 1, 1)
+    shown = logistic_mixture_mean(parameters, 2).flatten()
+    torch.testing.assert_close(shown, torch.tensor([0.3, 0.1 + math.tanh(1.0) * 0.3]))
+    greens = GREYS.float()
+    pixels = torch.stack([torch.full((256,), -0.4), greens], dim=1).reshape(256, 2, 1, 1)
+    likely = logistic_mixture_log_likelihood(pixels, parameters.expand(256, -1, 1, 1))
+    best = greens[int(likely.argmax())].item()
+    assert best == pytest.approx(0.1 - math.tanh(1.0) * 0.4, abs=1 / 127.5)
