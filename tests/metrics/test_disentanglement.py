@@ -133,7 +133,6 @@ def test_the_errors_are_the_deviations_over_data_sets(scores: Callable[[Array, A
         found.append([(score.value, score.error) for score in scores(codes, factors)])
     values, errors = np.moveaxis(np.array(found), 2, 0)
     ratio = errors.mean(0) / values.std(0, ddof=1)
-    print(ratio)
     assert (ratio > 0.6).all()
     assert (ratio < 1.7).all()
 
