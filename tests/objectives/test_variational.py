@@ -139,10 +139,10 @@ def test_over_all_batches_the_estimate_of_q_is_right_on_average() -> None:
     exact = Independent(Normal(mean, (0.5 * log_variance).exp()), 1).log_prob(z).exp().mean()
     estimates = []
     for others in itertools.combinations(range(1, 6), 2):  # item 0 with any two of the rest
-        batch = [0, *others]
+        batch = [*others, 0]  # not in front: its own weight belongs on the diagonal
         information, _, _ = total_correlation_terms(z.expand(3, 2), mean[batch], log_variance[batch], 6)
         log_given_x = Normal(mean[0], (0.5 * log_variance[0]).exp()).log_prob(z).sum()
-        estimates.append((log_given_x - information[0]).exp())
+        estimates.append((log_given_x - information[2]).exp())
     torch.testing.assert_close(torch.stack(estimates).mean(), exact)
 
 
