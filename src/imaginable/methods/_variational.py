@@ -18,6 +18,7 @@ from imaginable.objectives.reconstruction import (
     gaussian_log_likelihood,
     logistic_log_likelihood,
 )
+from imaginable.objectives.variational import kl_to_standard_normal, reparameterise
 
 OutputName = Literal["gaussian", "bernoulli", "logistic"]
 NetworkName = Literal["convolutional", "mlp"]
@@ -98,3 +99,19 @@ def encoder_and_decoder(
         ResidualEncoder(spec.shape, encoded, width, blocks),
         ResidualDecoder(latents, spec.shape, width, blocks),
     )
+
+
+def posterior_vitals(nets: Autoencoding, x: Tensor, mean: Tensor, log_variance: Tensor) -> dict[str, Tensor]:
+    """What `Vitals` documents, for q(z | x) = N(mean, diag exp(log_variance)), (n, latents), and p(z) = N(0, I)."""
+    codes = reparameterise(mean, log_variance)
+    activation = nets.decoder(codes)
+    found = {
+        "kl": kl_to_standard_normal(mean, log_variance).mean(0),
+        "mean_variance": mean.var(0),
+        "codes": codes,
+        "distortion": -nets.output.log_likelihood(x, activation).mean(),
+        "error": (x - nets.output.mean(activation)).square().mean().sqrt(),
+    }
+    if nets.output.name == "gaussian":
+        found["deviation"] = nets.output.variance.sqrt()
+    return found

@@ -34,6 +34,7 @@ from imaginable.methods._variational import (
     Output,
     OutputName,
     encoder_and_decoder,
+    posterior_vitals,
 )
 from imaginable.objectives.variational import kl_to_standard_normal, reparameterise
 
@@ -115,6 +116,9 @@ class Vae(Method[VaeNetworks]):
         mean, log_variance = nets.autoencoder.encoder(x).chunk(2, dim=1)
         # a deviation below e^-7 of the prior's would only make exp() fragile
         return mean, log_variance.clamp(-14, 14)
+
+    def vitals(self, nets: VaeNetworks, x: Tensor, label: Tensor | None = None) -> dict[str, Tensor]:
+        return posterior_vitals(nets.autoencoder, x, *self.posterior(nets, x))
 
     def latent_shape(self, spec: DataSpec) -> tuple[int, ...]:
         return (self.latents,)
