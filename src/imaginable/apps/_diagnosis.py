@@ -23,11 +23,10 @@ def sentences(diagnosis: Diagnosis) -> Iterator[str]:
         yield f"<p>What to do: {html.escape(finding.remedy)}.</p>"
     if not diagnosis.findings:
         yield f"<p>{html.escape(str(diagnosis))}.</p>"
-    stated = [
-        f"{text} {numbers[name]:,.4g}{unit}" for name, text, unit in _STATED if name in (numbers := diagnosis.numbers)
-    ]
+    numbers = diagnosis.numbers
+    stated = [f"{text} {numbers[name]:,.4g}{unit}" for name, text, unit in _STATED if name in numbers]
     if stated:
-        yield f"<p>On at most 512 items: {', '.join(stated)}.</p>"
+        yield f"<p>On {numbers['items']} items: {', '.join(stated)}.</p>"
 
 
 _STATED = (

@@ -140,12 +140,12 @@ def _off_prior(numbers: Mapping[str, Any]) -> Finding | None:
         return Finding(
             mild,
             f"{distance}: no more than one random code in {math.exp(nats):.1f} lies among them",
-            "`sample` therefore draws from a mixture fitted to the codes; raise --beta or lower --latents to close the gap",
+            "`sample` draws from a mixture fitted to the codes; raise --beta or lower --latents to close the gap",
         )
     return Finding(
         severe,
         f"{distance}: the KL term is hardly felt, and next to no random code lies among them",
-        "a good compressor; `sample` draws from a mixture fitted to the codes; for a sampler raise --beta or lower --latents",
+        "keep it as a compressor, whose `sample` draws from a mixture fitted to the codes, or raise --beta",
     )
 
 

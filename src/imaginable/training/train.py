@@ -261,7 +261,12 @@ def _means(terms: dict[str, list[Tensor]]) -> dict[str, float]:
 
 
 def _line(report: Report, notices: list[str]) -> dict[str, Any]:
-    line = {"seen": report.seen, "step": report.step, "seconds": round(report.seconds, 2), **report.terms}
+    line: dict[str, Any] = {
+        "seen": report.seen,
+        "step": report.step,
+        "seconds": round(report.seconds, 2),
+        **report.terms,
+    }
     if notices:
         line["health"] = "; ".join(notices)
     return line | {"vitals": report.diagnosis.logged()} if report.diagnosis else line

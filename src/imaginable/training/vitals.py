@@ -35,14 +35,19 @@ def measure(state: State, dataset: Dataset) -> dict[str, Tensor] | None:
     index = dataset.held_out if len(dataset.held_out) >= LEAST_ITEMS else dataset.train
     if not isinstance(method, Vitals) or len(index) < LEAST_ITEMS:
         return None
-    index = index[np.linspace(0, len(index) - 1, min(ITEMS, len(index))).astype(int)]  # items may be in classes' order
+    index = _shuffled(index)[:ITEMS]  # items may stand in the order of their classes
     torch.manual_seed(seeds.derive(state.job.training.seed, "vitals"))
     blocks = []
-    count = -(-len(index) // _BLOCK)
-    for number in range(count):
-        batch = dataset.batch(index[number::count]).to(state.device)
+    for part in np.array_split(index, -(-len(index) // _BLOCK)):
+        batch = dataset.batch(part).to(state.device)
         blocks.append(method.vitals(nets, batch.x, batch.label))
-    return {name: _joined(name, [block[name].float().cpu() for block in blocks]) for name in blocks[0]}
+    joined = {name: _joined(name, [block[name].float().cpu() for block in blocks]) for name in blocks[0]}
+    return joined | {"items": torch.tensor(len(index))}
+
+
+def _shuffled(items: np.ndarray) -> np.ndarray:
+    """In an order that is always the same."""
+    return np.asarray(np.random.default_rng(0).permutation(items))
 
 
 def _joined(name: str, parts: list[Tensor]) -> Tensor:
@@ -55,13 +60,13 @@ def _joined(name: str, parts: list[Tensor]) -> Tensor:
 def summarised(vitals: Mapping[str, Tensor], has_prior: bool = True) -> dict[str, Any]:
     """The numbers that checks read, as far as the vitals have them; nats an item.
 
-    kl: of the latent dimensions, largest first. dimensions, active_units: how many there are and are in use.
-    rate: Σ kl. distortion: -E log p(x | z). bound: -(rate + distortion). off_prior, off_prior_error: see
+    items: looked at. kl: of the latent dimensions, largest first. dimensions, active_units: how many there are,
+    and how many are in use. rate: Σ kl. distortion: -E log p(x | z). bound: -(rate + distortion). off_prior, off_prior_error: see
     `distance_from_prior`, where the method has a prior. codebook, used, choices: its entries, those chosen,
     and the choices made. perplexity: e^entropy of the choices. usage: share of each entry, largest first.
     deviation, error: of the output distribution, and measured.
     """
-    numbers: dict[str, Any] = {}
+    numbers: dict[str, Any] = {"items": int(vitals["items"])}
     if "kl" in vitals:
         kl = vitals["kl"].flatten().sort(descending=True).values
         numbers |= {"rate": float(kl.sum()), "dimensions": len(kl), "kl": kl[:_LONGEST].tolist()}
@@ -106,7 +111,7 @@ def distance_from_prior(codes: Tensor) -> tuple[float, float]:
     mixture of Gaussians with diagonal ones, which finds clusters, whichever gains more. Of very many dimensions
     some are looked at: a part of the codes is no further from the prior than all.
     """
-    z = codes.flatten(1).double().numpy()
+    z = _shuffled(codes.flatten(1).double().numpy())
     z = z[:, :: -(-z.shape[1] // _LONGEST)]
     halves = z[0::2], z[1::2]
     prior = multivariate_normal(np.zeros(z.shape[1]), 1.0)
@@ -126,9 +131,8 @@ def _gaussian(known: np.ndarray, new: np.ndarray) -> np.ndarray:
 
 def _mixture(known: np.ndarray, new: np.ndarray) -> np.ndarray:
     components = max(1, min(10, len(known) // 20))
-    mixture = GaussianMixture(
-        components, covariance_type="diag", reg_covar=1e-4, init_params="k-means++", random_state=0
-    )
+    settings = {"covariance_type": "diag", "reg_covar": 1e-4, "init_params": "k-means++"}
+    mixture = GaussianMixture(components, random_state=0, **settings)
     with warnings.catch_warnings():  # whatever it has come to is a density
         warnings.simplefilter("ignore", ConvergenceWarning)
         return np.asarray(mixture.fit(known).score_samples(new))
