@@ -141,11 +141,12 @@ def test_reconstruct_morph_arithmetic_and_encode(vae: Path, tmp_path: Path) -> N
 def test_a_plain_autoencoder_says_why_it_cannot_sample_and_can_with_a_fitted_prior(
     plain: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, lines = said(["sample", str(plain), "--out", str(tmp_path / "no")], capsys)
-    assert code == 2
-    assert "no prior" in lines
-    assert "--fit-prior" in lines
-    assert main(["sample", str(plain), "-n", "2", "--fit-prior", "--out", str(tmp_path / "yes")]) == 0
+    for words in ([], ["--prior", "plain"]):
+        code, lines = said(["sample", str(plain), *words, "--out", str(tmp_path / "no")], capsys)
+        assert code == 2
+        assert "no prior" in lines
+        assert "--prior fitted" in lines
+    assert main(["sample", str(plain), "-n", "2", "--prior", "fitted", "--out", str(tmp_path / "yes")]) == 0
     # the prior stays with the model
     assert main(["sample", str(plain), "-n", "2", "--out", str(tmp_path / "again")]) == 0
     assert (tmp_path / "yes" / "grid.png").read_bytes() == (tmp_path / "again" / "grid.png").read_bytes()
@@ -155,8 +156,44 @@ def test_a_prior_can_be_fitted_to_the_codes_of_points(tmp_path: Path) -> None:
     run = tmp_path / "run"
     words = ["train", "autoencoder", "gaussians", "--limit", "200", "--latents", "2", "--hidden", "8"]
     assert main([*words, "--images", "128", "--run", str(run)]) == 0
-    assert main(["sample", str(run), "-n", "5", "--fit-prior", "--out", str(tmp_path / "out")]) == 0
+    assert main(["sample", str(run), "-n", "5", "--prior", "fitted", "--out", str(tmp_path / "out")]) == 0
     assert (tmp_path / "out" / "samples.npy").stat().st_size > 0
+
+
+def test_where_codes_do_not_follow_the_prior_one_is_fitted_and_sample_takes_it_and_names_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A KL term that weighs next to nothing."""
+    run = tmp_path / "run"
+    words = ["train", "vae", "gaussians", "--limit", "2000", "--latents", "2", "--hidden", "32", "--beta", "0.001"]
+    assert main([*words, "--images", "20000", "--run", str(run)]) == 0
+    told = capsys.readouterr().out
+    assert "fitting a mixture of Gaussians to the codes of 1,8" in told
+    assert "`sample` draws from a mixture of 10 Gaussians" in told
+    for prior in ("auto", "plain", "fitted"):
+        assert main(["sample", str(run), "-n", "50", "--prior", prior, "--out", str(tmp_path / prior)]) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("prior: ")]
+    named = "prior: a mixture of 10 Gaussians fitted to the codes (--prior plain for the model's own)"
+    assert [lines[0], lines[2]] == [named, named]
+    assert "the model's own" in lines[1]
+    auto, plain, fitted = ((tmp_path / prior / "samples.npy").read_bytes() for prior in ("auto", "plain", "fitted"))
+    assert auto == fitted != plain
+
+
+def test_a_prior_fitted_to_other_weights_goes_when_training_goes_on(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    words = ["train", "autoencoder", "gaussians", "--limit", "200", "--latents", "2", "--hidden", "8"]
+    assert main([*words, "--images", "128", "--run", str(run)]) == 0
+    assert main(["sample", str(run), "--prior", "fitted"]) == 0
+    assert (run / "model" / "prior.safetensors").exists()
+    import imaginable as im
+
+    im.load(run).save(tmp_path / "copy")
+    assert (tmp_path / "copy" / "prior.safetensors").exists(), "a copy of the same weights keeps it"
+    job = (run / "job.yaml").read_text()
+    (run / "job.yaml").write_text(job.replace("images: 128", "images: 256"))
+    assert main(["resume", str(run)]) == 0
+    assert not (run / "model" / "prior.safetensors").exists()
 
 
 @pytest.mark.parametrize(
@@ -168,6 +205,7 @@ def test_a_prior_can_be_fitted_to_the_codes_of_points(tmp_path: Path) -> None:
         (["arithmetic", "RUN", "1", "2"], "+ or -"),
         (["arithmetic", "RUN", "nonsense", "+", "2"], "neither a seed"),
         (["sample", "RUN", "-n", "0"], "-n 0"),
+        (["sample", "RUN", "--prior", "flat"], "--prior"),
         (["encode", "RUN", "digits", "--out", "x.txt"], ".npz or .csv"),
         (["reconstruct", "RUN", "gaussians"], "points"),
     ],

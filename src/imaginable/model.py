@@ -24,6 +24,7 @@ from imaginable.methods import _storage
 from imaginable.methods._method import Decodes, Encodes, Method, Samples, Trained, name_of
 
 Pictures = Sequence[Image.Image] | Sequence[Path] | Sequence[str] | np.ndarray | Tensor
+Prior = Literal["auto", "plain", "fitted"]
 _BLOCK = 64
 
 
@@ -56,15 +57,18 @@ class Model:
 
     # ---- codes
 
-    def latents(self, n: int, seed: int = 0) -> Tensor:
-        """n codes from the prior: the fitted one where there is one. Raises UserError without any."""
+    def latents(self, n: int, seed: int = 0, prior: Prior = "auto") -> Tensor:
+        """n codes from a prior: plain is the method's own, fitted one fitted to codes of the training data, and
+        auto is the fitted one where there is one. Raises UserError without any."""
         generator = seeds.generator(seed, "sample")
-        if self.fitted is not None:
+        if prior == "fitted" and self.fitted is None:
+            raise UserError(f"{self.name}: no prior is fitted yet (in Python: model = model.fit_prior(images))")
+        if prior != "plain" and self.fitted is not None:
             return self.fitted.sample(n, generator).reshape(n, *self._code_shape())
         self._need(
             Samples,
             f"{self.name} has no prior: training it does not say which codes are likely, and random ones "
-            "decode to nonsense.\nFit a prior to the codes of its training data first: add --fit-prior "
+            "decode to nonsense.\nFit a prior to the codes of its training data first: add --prior fitted "
             "(in Python: model = model.fit_prior(images))",
         )
         z: Tensor = self.trained.method.prior(  # type: ignore[attr-defined]
@@ -77,9 +81,13 @@ class Model:
 
         Saved beside a model that has a folder, and found there when it is loaded again.
         """
-        prior = fit(self.encode_tensor(self.tensor(pictures)), components)
+        return self.fit_prior_to(self.encode_tensor(self.tensor(pictures)), components)
+
+    def fit_prior_to(self, codes: Tensor, components: int = 10) -> Model:
+        """The same, for codes (n, *code shape) at hand."""
+        prior = fit(codes, components)
         if self.folder is not None:
-            prior.save(self.folder / "prior.safetensors")
+            prior.save(self.folder / _storage.PRIOR)
         return Model(self.trained, self.about, self.folder, prior)
 
     def encode(self, pictures: Pictures) -> np.ndarray:
@@ -96,9 +104,9 @@ class Model:
 
     # ---- pictures
 
-    def sample(self, n: int, seed: int = 0) -> list[Image.Image]:
-        """n pictures from the prior; the same ones for the same seed."""
-        return self.decode(self.latents(n, seed))
+    def sample(self, n: int, seed: int = 0, prior: Prior = "auto") -> list[Image.Image]:
+        """n pictures from a prior (see `latents`); the same ones for the same seed."""
+        return self.decode(self.latents(n, seed, prior))
 
     def decode(self, z: Tensor | np.ndarray) -> list[Image.Image]:
         """Pictures of codes."""
@@ -139,7 +147,7 @@ class Model:
         """Writes model.safetensors and model.yaml (and the fitted prior) into `folder`."""
         _storage.save(self.trained, Path(folder), self.about)
         if self.fitted is not None:
-            self.fitted.save(Path(folder) / "prior.safetensors")
+            self.fitted.save(Path(folder) / _storage.PRIOR)
 
     def _code_shape(self) -> tuple[int, ...]:
         shape: tuple[int, ...] = self.method.latent_shape(self.trained.spec)  # type: ignore[attr-defined]
@@ -181,6 +189,6 @@ def load(path: str | Path, method: type[Method[Any]] | None = None) -> Model:
     fast.tune_process()
     trained = _storage.load(folder, method)
     fast.channels_last(trained.networks)
-    prior = folder / "prior.safetensors"
+    prior = folder / _storage.PRIOR
     fitted = FittedPrior.load(prior) if prior.exists() else None
     return Model(trained, _storage.about(folder), folder, fitted)

@@ -9,6 +9,7 @@ from imaginable.apps._pictures import Say
 from imaginable.core import config
 from imaginable.core.errors import UserError
 from imaginable.methods._method import Decodes, Encodes, Samples
+from imaginable.training import health
 from imaginable.training import job as jobs
 from imaginable.training.run import Run
 
@@ -45,6 +46,8 @@ def _say_progress(run: Run, say: Say) -> None:
     total = job.training.images
     state = "finished" if seen >= total else f"not finished; go on with: imaginable resume {run.folder}"
     say(f"run: {run.folder}, {seen:,} of {total:,} images, {state}")
+    for _, diagnosis in health.history(lines)[-1:]:
+        say(f"health: {diagnosis}")
 
 
 def _parameters(model: models.Model) -> int:

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from imaginable import model as models
+from imaginable.apps import _diagnosis, _priors
 from imaginable.apps._pictures import Say
 from imaginable.core import config, files
 from imaginable.core.errors import UserError
@@ -24,8 +25,9 @@ from imaginable.data.dataset import Dataset
 from imaginable.methods import names, summary
 from imaginable.methods._method import Encodes, Samples, name_of
 from imaginable.model import Model
+from imaginable.training import health
 from imaginable.training import job as jobs
-from imaginable.training.run import Run
+from imaginable.training.run import Run, terms
 from imaginable.training.train import load_data
 
 matplotlib.use("agg")
@@ -77,7 +79,9 @@ def _article(run: Run, dataset: Dataset | None) -> str:
         f"<p>{html.escape(_summary(job.method))}</p>",
         _facts(run, job, lines, dataset),
         *_announcements(lines),
+        *_health(lines),
         *_latest(run),
+        *_fitted(model),
         *_morph(model, dataset),
         *_through_time(run),
         _curves(lines),
@@ -112,6 +116,18 @@ def _announcements(lines: list[dict[str, Any]]) -> Iterator[str]:
             yield f'<p class="warning">image {line["seen"]:,}: {html.escape(line["health"])}</p>'
 
 
+def _health(lines: list[dict[str, Any]]) -> Iterator[str]:
+    history = health.history(lines)
+    if not history:
+        return
+    yield "<h2>Diagnosis</h2>"
+    yield from _diagnosis.sentences(history[-1][1])
+    chart = _diagnosis.charts(history)
+    if chart:
+        yield _figure(chart, "png", "", scale=0.9, kind="plot")
+    yield "<h2>Pictures</h2>"
+
+
 def _latest(run: Run) -> Iterator[str]:
     captions = {
         "samples": "Samples: pictures that never were, from random latent codes",
@@ -121,6 +137,12 @@ def _latest(run: Run) -> Iterator[str]:
         sheets = run.sheets(kind)
         if sheets:
             yield _figure(sheets[-1].read_bytes(), "png", caption, scale=1.0)
+
+
+def _fitted(model: Model) -> Iterator[str]:
+    if model.fitted is None or model.trained.spec.kind != "images":
+        return
+    yield _sheet(model.decode_array(model.latents(64)), 8, f"Samples from {_priors.describe(model)}")
 
 
 def _morph(model: Model, dataset: Dataset) -> Iterator[str]:
@@ -136,9 +158,7 @@ def _morph(model: Model, dataset: Dataset) -> Iterator[str]:
         return
     way = "along great circles" if model.can(Samples) else "along straight lines"
     rows = [model.decode_array(model.path(torch.stack([a, b]), 10)) for a, b in itertools.pairwise(stops)]
-    buffer = io.BytesIO()
-    images.picture(images.sheet(np.concatenate(rows), 10)).save(buffer, format="PNG")
-    yield _figure(buffer.getvalue(), "png", f"{caption}, {way}", scale=1.0)
+    yield _sheet(np.concatenate(rows), 10, f"{caption}, {way}")
 
 
 def _through_time(run: Run) -> Iterator[str]:
@@ -154,7 +174,7 @@ def _through_time(run: Run) -> Iterator[str]:
 
 def _curves(lines: list[dict[str, Any]]) -> str:
     """Every logged term against images seen."""
-    names = [name for name in (lines[-1] if lines else ()) if name not in ("seen", "step", "seconds", "health")]
+    names = list(terms(lines[-1])) if lines else []
     if not names:
         return ""
     from matplotlib.figure import Figure
@@ -172,6 +192,12 @@ def _curves(lines: list[dict[str, Any]]) -> str:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110)
     return "<h2>Losses, against images seen</h2>" + _figure(buffer.getvalue(), "png", "", scale=0.9, kind="plot")
+
+
+def _sheet(arrays: np.ndarray, columns: int, caption: str) -> str:
+    buffer = io.BytesIO()
+    images.picture(images.sheet(arrays, columns)).save(buffer, format="PNG")
+    return _figure(buffer.getvalue(), "png", caption, scale=1.0)
 
 
 def _figure(content: bytes, form: str, caption: str, scale: float, kind: str = "sheet") -> str:

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from imaginable import model as models
-from imaginable.apps import _pictures
+from imaginable.apps import _pictures, _priors
 from imaginable.apps._pictures import Say
 from imaginable.core import files
 from imaginable.core.errors import UserError
 from imaginable.data import images
-from imaginable.methods._method import Encodes
-from imaginable.model import Model
+from imaginable.methods._method import Encodes, Samples
+from imaginable.model import Model, Prior
 
 
 def sample(
@@ -23,20 +23,23 @@ def sample(
     out: Path | None = None,
     seed: int = 0,
     grid: bool = True,
-    fit_prior: bool = False,
+    prior: Prior = "auto",
     say: Say = print,
 ) -> Path:
     """Draws n items; returns the folder written.
 
-    grid: also one sheet of all. fit_prior: fit a mixture of Gaussians to the codes of the run's training
-    data first, and keep it with the model. Points come as samples.npy and a plot.
+    grid: also one sheet of all. prior: where codes come from. plain is the method's own prior; fitted is a
+    mixture of Gaussians fitted to the codes of the run's training data, which is done first if it was not, and
+    kept with the model; auto is the fitted one where there is one. Points come as samples.npy and a plot.
     """
     if n < 1:
         raise UserError(f"-n {n}: must be at least 1")
     model = models.load(run)
-    if fit_prior:
-        model = _with_prior(model, run, say)
-    z = model.latents(n, seed)
+    if prior == "fitted" and model.fitted is None:
+        model = _priors.fit(model, _pictures.training_data(run, "--prior fitted"), say)
+    z = model.latents(n, seed, prior)
+    if model.can(Encodes):
+        say(f"prior: {_named(model, prior)}")
     out = out or Path(run) / "sampled"
     origin = model.origin(seed)
     if model.trained.spec.kind == "points":
@@ -53,9 +56,8 @@ def sample(
     return out
 
 
-def _with_prior(model: Model, run: Path, say: Say) -> Model:
-    if not model.can(Encodes):
-        raise UserError(f"--fit-prior: {model.name} has no encoder whose codes a prior could be fitted to")
-    dataset = _pictures.training_data(run, "--fit-prior")
-    say(f"fitting a mixture of Gaussians to the codes of {len(dataset.train):,} training items")
-    return model.fit_prior(dataset.batch(dataset.train).x)
+def _named(model: Model, prior: Prior) -> str:
+    if model.fitted is None or prior == "plain":
+        return "the model's own (--prior fitted for one fitted to the codes of its training data)"
+    own = " (--prior plain for the model's own)" if model.can(Samples) else ""
+    return _priors.describe(model) + own

@@ -16,18 +16,20 @@ from typing import Any
 import torch
 
 from imaginable import model as models
+from imaginable.apps import _priors
 from imaginable.apps import report as reports
 from imaginable.apps._pictures import Say
 from imaginable.apps._progress import Display
 from imaginable.core import config, distributed, files
 from imaginable.core.errors import UserError, nearest
 from imaginable.data.dataset import DataOptions, Dataset
-from imaginable.methods._method import Samples, find, name_of
+from imaginable.methods._method import Encodes, Samples, find, name_of
 from imaginable.model import Model
 from imaginable.training import budget as budgets
+from imaginable.training import health
 from imaginable.training import job as jobs
 from imaginable.training.job import Job, Training
-from imaginable.training.run import Run
+from imaginable.training.run import Run, terms
 from imaginable.training.train import load_data, resolved
 from imaginable.training.train import train as loop
 
@@ -87,6 +89,7 @@ def execute(
         say(f"stopped and saved; go on with: imaginable resume {job.run}")
         return True
     if distributed.rank() == 0:
+        _conclude(job, dataset, say)
         reports.write(job.folder, dataset)
         say(f"done: {job.folder}\n  open   {Run(job.folder).report}\n  then   {_next(job)}")
     return False
@@ -110,9 +113,8 @@ def execute_seeds(job: Job[Any], count: int, *, budget: float | None = None, say
             return True
         distributed.wait()
         last[seed] = run.lines()[-1]
-    names = [name for name in next(iter(last.values())) if name not in ("seen", "step", "seconds", "health")]
     summary = {}
-    for name in names:
+    for name in terms(next(iter(last.values()))):
         values = [line[name] for line in last.values()]
         deviation = statistics.stdev(values) if count > 1 else 0.0
         summary[name] = {
@@ -223,8 +225,20 @@ def stopping_at_sigint() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
+def _conclude(job: Job[Any], dataset: Dataset, say: Say) -> None:
+    """Says the last diagnosis; where the codes do not follow the prior, fits one that they do."""
+    diagnoses = health.history(Run(job.folder).lines())
+    if not diagnoses:
+        return
+    _, diagnosis = diagnoses[-1]
+    say(str(diagnosis))
+    if diagnosis.off_prior and (model := models.load(job.folder, type(job.method))).can(Encodes):
+        model = model if model.fitted else _priors.fit(model, dataset, say)
+        say(f"`sample` draws from {_priors.describe(model)} (--prior plain for the model's own)")
+
+
 def _next(job: Job[Any]) -> str:
-    prior = "" if isinstance(job.method, Samples) else " --fit-prior"
+    prior = "" if isinstance(job.method, Samples) else " --prior fitted"
     return f"imaginable sample {job.run}{prior}"
 
 

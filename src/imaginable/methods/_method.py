@@ -166,8 +166,14 @@ class Vitals(Protocol):
 
         kl: (dimensions,) nats of each latent dimension, averaged over items.
         mean_variance: (dimensions,) variance over items of the posterior's mean.
+        codes: (n, ...) a draw of each item's posterior; only where the prior of all of it is N(0, I).
         usage: (codes,) how often each entry of a codebook was chosen.
         distortion: () nats, -E log p(x | z).
+        error: () root mean squared error of the reconstruction, per number.
+        deviation: () the standard deviation that a Gaussian p(x | z) has, per number.
+
+        Called on blocks of items: usage is summed, codes are collected, the others averaged. May draw from
+        torch's global generator.
         """
 
 

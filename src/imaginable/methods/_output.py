@@ -103,6 +103,14 @@ class Output(nn.Module):
             activation = logistic_mixture_mean(activation, self.pictured)
         return activation.clamp(-1, 1) if activation.ndim == 4 else activation  # points have no range
 
+    def vitals(self, x: Tensor, activation: Tensor) -> dict[str, Tensor]:
+        """Its share of what `Vitals` documents (methods/_method.py)."""
+        found = {
+            "distortion": -self.log_likelihood(x, activation).mean(),
+            "error": (x - self.mean(activation)).square().mean().sqrt(),
+        }
+        return found | {"deviation": self.log_deviation().exp()} if self.name.startswith("gaussian") else found
+
     def _log_scale(self) -> Tensor:
         return _SCALE_SPEED * self.scaled_log_scale
 

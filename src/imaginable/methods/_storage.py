@@ -25,8 +25,15 @@ FORMAT = 1
 """raised when a change would make old models unreadable; then the reader keeps reading the old ones"""
 
 
+PRIOR = "prior.safetensors"
+"""a prior fitted to the codes of these weights, beside them"""
+
+
 def save(trained: Trained, folder: Path, about: dict[str, Any]) -> None:
-    """Writes the averaged networks. `about`: what a reader may want to know (data, seed, images seen)."""
+    """Writes the averaged networks. `about`: what a reader may want to know (data, seed, images seen).
+
+    A prior that lies there was fitted to the codes of other weights, and is removed.
+    """
     state = {
         f"{name}.{key}": value.detach().to("cpu").contiguous()
         for name in trained.method.averaged
@@ -39,6 +46,7 @@ def save(trained: Trained, folder: Path, about: dict[str, Any]) -> None:
         "spec": asdict(trained.spec),
         "about": about,
     }
+    (folder / PRIOR).unlink(missing_ok=True)
     with files.replacing(folder / "model.safetensors") as temporary:
         safetensors.torch.save_file(state, temporary)
     files.write_text(folder / "model.yaml", config.dump(described))

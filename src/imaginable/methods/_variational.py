@@ -11,7 +11,7 @@ from imaginable.core.types import DataSpec
 from imaginable.methods._output import Output, OutputName
 from imaginable.networks.mlp import Mlp
 from imaginable.networks.residual import ResidualDecoder, ResidualEncoder
-from imaginable.objectives.variational import kl_to_standard_normal, normal_log_density
+from imaginable.objectives.variational import kl_to_standard_normal, normal_log_density, reparameterise
 
 NetworkName = Literal["convolutional", "mlp"]
 
@@ -115,12 +115,12 @@ def likelihood_of_draws(nets: VaeNetworks, x: Tensor, z: Tensor) -> Tensor:
 
 
 def gaussian_vitals(nets: VaeNetworks, x: Tensor) -> dict[str, Tensor]:
-    """What the diagnosis reads (methods/_method.py: Vitals)."""
+    """What `Vitals` documents (methods/_method.py)."""
     mean, log_variance = posterior(nets, x)
-    z = mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean)
-    log_likelihood = nets.autoencoder.output.log_likelihood(x, nets.autoencoder.decoder(z))
-    return {
+    codes = reparameterise(mean, log_variance)
+    found = {
         "kl": kl_to_standard_normal(mean, log_variance).mean(0),
         "mean_variance": mean.var(0),
-        "distortion": -log_likelihood.mean(),
+        "codes": codes,
     }
+    return found | nets.autoencoder.output.vitals(x, nets.autoencoder.decoder(codes))

@@ -160,6 +160,6 @@ class LadderVae(Method[LadderNetworks]):
 
     def vitals(self, nets: LadderNetworks, x: Tensor, label: Tensor | None = None) -> dict[str, Tensor]:
         ladder = nets.autoencoder
-        _, mean, log_variance, activation = ladder.decoder.infer(ladder.encoder(x), reparameterise, len(x))
+        codes, mean, log_variance, activation = ladder.decoder.infer(ladder.encoder(x), reparameterise, len(x))
         kl = self.by_map(ladder, kl_to_standard_normal(mean, log_variance))
-        return {"kl": kl.mean(0), "distortion": -ladder.output.log_likelihood(x, activation).mean()}
+        return {"kl": kl.mean(0), "codes": codes} | ladder.output.vitals(x, activation)

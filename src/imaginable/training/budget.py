@@ -14,7 +14,7 @@ import torch
 
 from imaginable.core import distributed, fast
 from imaginable.data.dataset import Dataset
-from imaginable.training import checkpoint, snapshot
+from imaginable.training import checkpoint, snapshot, vitals
 from imaginable.training.feed import Feed
 from imaginable.training.job import Job
 from imaginable.training.run import Run
@@ -90,6 +90,9 @@ def _seconds_to_show_and_save(state: State, dataset: Dataset) -> tuple[float, fl
         run = Run(Path(folder) / str(distributed.rank()))
         started = time.perf_counter()
         snapshot.take(state, dataset, run)
+        measured = vitals.measure(state, dataset)
+        if measured is not None:
+            vitals.summarised(measured)
         taken = time.perf_counter()
         checkpoint.save(run.checkpoint, state.state_dict())
         return taken - started, time.perf_counter() - taken

@@ -11,6 +11,13 @@ from typing import Any
 from imaginable.core import files
 from imaginable.core.errors import UserError
 
+_NO_TERMS = ("seen", "step", "seconds", "health", "vitals")
+
+
+def terms(line: dict[str, Any]) -> dict[str, float]:
+    """The losses' terms in a line of the log."""
+    return {name: value for name, value in line.items() if name not in _NO_TERMS}
+
 
 class Run:
     """runs/NAME and what is in it."""

@@ -46,6 +46,7 @@ class State:
         }
         self.averages = Averages(self.networks, job.method.averaged, training.half_life)
         self.seen = self.step = self.attempt = 0
+        self.said = ""  # what the last diagnosis came to: it is said again only when that changes
 
     def cycle(self, feed: Feed, total: int) -> dict[str, Tensor]:
         """Every active phase once, on fresh data; returns the losses' terms (on the device, not yet read).
@@ -134,6 +135,7 @@ class State:
             "seen": self.seen,
             "step": self.step,
             "attempt": self.attempt,
+            "said": self.said,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -142,3 +144,4 @@ class State:
         for name, optimizer in self.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][name])
         self.seen, self.step, self.attempt = state["seen"], state["step"], state["attempt"]
+        self.said = state.get("said", "")

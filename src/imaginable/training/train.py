@@ -22,9 +22,10 @@ from imaginable.data.dataset import Dataset
 from imaginable.data.prepare import prepare
 from imaginable.methods import _storage
 from imaginable.methods._method import Trained, name_of
-from imaginable.training import checkpoint, snapshot
+from imaginable.training import checkpoint, health, snapshot
 from imaginable.training import job as jobs
 from imaginable.training.feed import Feed
+from imaginable.training.health import Diagnosis
 from imaginable.training.job import Job, Precision
 from imaginable.training.run import Run
 from imaginable.training.state import NonFiniteError, State
@@ -37,7 +38,8 @@ _SECONDS_BETWEEN_REPORTS = 0.25
 @dataclass(frozen=True)
 class Report:
     """Where a run stands. seconds: training time of this process. health: anything worth saying, or empty.
-    terms: means since the last report. sample: a snapshot just written."""
+    terms: means since the last report. sample: a snapshot just written. diagnosis: made with every snapshot,
+    where the method can be watched."""
 
     seen: int
     total: int
@@ -46,6 +48,7 @@ class Report:
     seconds: float
     health: str = ""
     sample: Path | None = None
+    diagnosis: Diagnosis | None = None
 
 
 def load_data(job: Job[Any], say: Callable[[str], None] | None = None) -> Dataset:
@@ -107,7 +110,7 @@ def train(
                 terms.clear()
                 continue
             seconds = time.monotonic() - started
-            sample = _share(state, dataset, run) if shows else None
+            sample, diagnosis, news = _share(state, dataset, run) if shows else (None, None, "")
             if saves:
                 distributed.broadcast_buffers(state.networks)
                 save_progress(state, run)
@@ -115,9 +118,10 @@ def train(
             # clocks differ between processes, and all must report at the same step
             due = seconds - reported > _SECONDS_BETWEEN_REPORTS and distributed.ranks() == 1
             if logged or shows or notices or due:
-                report = Report(state.seen, total, state.step, _means(terms), seconds, "; ".join(notices), sample)
-                if (logged or notices) and distributed.rank() == 0:
-                    run.append(_line(report))
+                said = "; ".join([*notices, *filter(None, [news])])
+                report = Report(state.seen, total, state.step, _means(terms), seconds, said, sample, diagnosis)
+                if (logged or notices or diagnosis) and distributed.rank() == 0:
+                    run.append(_line(report, notices))
                 terms.clear()
                 reported, notices = seconds, []
                 yield report
@@ -211,10 +215,13 @@ def _roll_back(state: State, run: Run, what: str) -> str:
     )
 
 
-def _share(state: State, dataset: Dataset, run: Run) -> Path | None:
-    """Writes the model and its sheets, so that a run can be sampled while it trains."""
+def _share(state: State, dataset: Dataset, run: Run) -> tuple[Path | None, Diagnosis | None, str]:
+    """Writes the model and its sheets, so that a run can be sampled while it trains, and looks how it is doing.
+
+    Returns a sheet, the diagnosis, and what to say of it: nothing as long as it comes to the same.
+    """
     if distributed.rank() != 0:
-        return None
+        return None, None, ""
     trained = Trained(state.job.method, state.averages.networks, state.spec)
     about = {
         "run": run.folder.name,
@@ -227,7 +234,11 @@ def _share(state: State, dataset: Dataset, run: Run) -> Path | None:
         "note": "Pictures made by this model are synthetic.",
     }
     _storage.save(trained, run.model, about)
-    return snapshot.take(state, dataset, run)
+    diagnosis = health.examine(state, dataset)
+    names = diagnosis.names if diagnosis else ""
+    news = str(diagnosis) if names not in ("", state.said) else ""
+    state.said = names
+    return snapshot.take(state, dataset, run), diagnosis, news
 
 
 def save_progress(state: State, run: Run) -> None:
@@ -250,6 +261,13 @@ def _means(terms: dict[str, list[Tensor]]) -> dict[str, float]:
     return {name: float(torch.stack([value.float() for value in values]).mean()) for name, values in terms.items()}
 
 
-def _line(report: Report) -> dict[str, Any]:
-    line = {"seen": report.seen, "step": report.step, "seconds": round(report.seconds, 2), **report.terms}
-    return line | {"health": report.health} if report.health else line
+def _line(report: Report, notices: list[str]) -> dict[str, Any]:
+    line: dict[str, Any] = {
+        "seen": report.seen,
+        "step": report.step,
+        "seconds": round(report.seconds, 2),
+        **report.terms,
+    }
+    if notices:
+        line["health"] = "; ".join(notices)
+    return line | {"vitals": report.diagnosis.logged()} if report.diagnosis else line

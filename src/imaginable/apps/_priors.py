@@ -1,0 +1,36 @@
+"""Fitting a prior to the codes of a run's training data."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from imaginable.apps._pictures import Say
+from imaginable.core.errors import UserError
+from imaginable.data.dataset import Dataset
+from imaginable.methods._method import Encodes
+from imaginable.model import Model
+
+_MOST = 10_000
+"""items whose codes are enough for ten Gaussians; more would cost minutes"""
+_BLOCK = 256
+
+
+def fit(model: Model, dataset: Dataset, say: Say) -> Model:
+    """The model with a mixture of Gaussians fitted to codes of training items, saved with it.
+
+    Raises UserError for a model without an encoder.
+    """
+    if not model.can(Encodes):
+        raise UserError(f"--prior fitted: {model.name} has no encoder whose codes a prior could be fitted to")
+    # evenly, because items may stand in the order of their classes
+    index = dataset.train[np.linspace(0, len(dataset.train) - 1, min(_MOST, len(dataset.train))).astype(int)]
+    say(f"fitting a mixture of Gaussians to the codes of {len(index):,} training items")
+    blocks = [index[start : start + _BLOCK] for start in range(0, len(index), _BLOCK)]
+    return model.fit_prior_to(torch.cat([model.encode_tensor(dataset.batch(block).x) for block in blocks]))
+
+
+def describe(model: Model) -> str:
+    """The fitted prior in words."""
+    count = len(model.fitted.weights) if model.fitted else 0
+    return "a Gaussian fitted to the codes" if count == 1 else f"a mixture of {count} Gaussians fitted to the codes"
