@@ -51,12 +51,13 @@ Build = Callable[..., tuple[State, Feed]]
 
 @pytest.fixture
 def build(tiny_dataset: TinyDataset, tiny_job: TinyJob, tmp_path: Path) -> Build:
-    """The state of a run half-way, and its data."""
+    """The state of a run half-way, with every phase active whatever its share of the run, and its data."""
 
     def built(name: str, kind: str, **training: Any) -> tuple[State, Feed]:
         job, dataset = tiny_job(find(name), tmp_path / "run", **training), tiny_dataset(kind)
         state = State(job, dataset.spec)
         state.seen = job.training.images // 2
+        state.phases = tuple(dataclasses.replace(phase, start=0.0, stop=1.0) for phase in state.phases)
         return state, Feed(dataset, job.training.batch, job.training.seed, flip=False)
 
     return built
