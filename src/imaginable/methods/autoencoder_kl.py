@@ -107,15 +107,14 @@ class AutoencoderKl(Method[AutoencoderKlNetworks]):
         )
 
     def _check_fields(self, size: int) -> None:
-        if not self.block_out_channels or any(
-            wide < 1 or wide % self.norm_num_groups for wide in self.block_out_channels
-        ):
-            raise UserError(
-                f"--block-out-channels {' '.join(map(str, self.block_out_channels))}: "
-                f"multiples of --norm-num-groups {self.norm_num_groups} were expected"
-            )
+        wides, groups = self.block_out_channels, self.norm_num_groups
+        if not wides or any(wide < 1 or wide % groups for wide in wides):
+            given = " ".join(map(str, wides))
+            raise UserError(f"--block-out-channels {given}: must be multiples of --norm-num-groups {groups}")
         if size % self.factor:
-            raise UserError(f"--size {size}: with {len(self.block_out_channels)} sizes, a multiple of {self.factor}")
+            raise UserError(
+                f"--size {size}: must be a multiple of {self.factor} with {len(wides)} --block-out-channels"
+            )
 
     @property
     def factor(self) -> int:

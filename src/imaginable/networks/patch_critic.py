@@ -25,7 +25,8 @@ class PatchCritic(nn.Module):
             stride = 2 if level < levels else 1
             layers += [nn.Conv2d(before, after, 4, stride=stride, padding=1, bias=False)]
             layers += [nn.GroupNorm(math.gcd(after, 8), after), nn.LeakyReLU(0.2)]
-        layers += [nn.Conv2d(wides[-1], 1, 4, padding=1)]
+        # without bias: the group norm's shift serves, and a bias has no gradient while the hinge is not reached
+        layers += [nn.Conv2d(wides[-1], 1, 4, padding=1, bias=False)]
         self.layers = nn.Sequential(*layers)
         for layer in self.layers:
             if isinstance(layer, nn.Conv2d):
