@@ -66,7 +66,7 @@ class AutoencoderKl(Method[AutoencoderKlNetworks]):
     couples = True  # the adaptive weight is one for the whole batch
     sizes = Sizes(least=16, most=1024, step=8)
     presets: ClassVar = {
-        "small": {"block_out_channels": (32, 64, 64), "norm_num_groups": 8, "width": 16, "lr": 1e-3},
+        "small": {"block_out_channels": (16, 32, 64), "norm_num_groups": 8, "width": 16, "lr": 1e-3},
         "base": {},
         "paper": {"block_out_channels": (128, 256, 512, 512), "layers_per_block": 2, "width": 64, "lr": 5e-5},
     }
@@ -112,9 +112,7 @@ class AutoencoderKl(Method[AutoencoderKlNetworks]):
             given = " ".join(map(str, wides))
             raise UserError(f"--block-out-channels {given}: must be multiples of --norm-num-groups {groups}")
         if size % self.factor:
-            raise UserError(
-                f"--size {size}: must be a multiple of {self.factor} with {len(wides)} --block-out-channels"
-            )
+            raise UserError(f"--size {size}: {len(wides)} --block-out-channels take multiples of {self.factor}")
 
     @property
     def factor(self) -> int:
