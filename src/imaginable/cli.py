@@ -18,6 +18,8 @@ VERBS = {
     "morph": "RUN [A B ...] --out x.gif   a smooth way through pictures, seeds or label:NAME",
     "arithmetic": "RUN A - B + C --out x.png   sums of codes",
     "encode": "RUN IMAGES --out codes.npz  codes, and the nearest pictures by code",
+    "export": "RUN --to diffusers --out DIR a folder that diffusers opens",
+    "import": "PATH --run RUN              such a folder as a run",
     "report": "RUN [RUN ...] --out x.html  one page for several runs",
 }
 

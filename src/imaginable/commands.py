@@ -11,6 +11,7 @@ import importlib
 import inspect
 import io
 import itertools
+import keyword
 import re
 import time
 import typing
@@ -92,8 +93,9 @@ def _asks_for_help(flags: Sequence[str]) -> bool:
 
 
 def _call(verb: str, leading: list[str], flags: list[str]) -> int:
-    module = importlib.import_module(f"imaginable.apps.{'train' if verb == 'resume' else verb}")
-    function = getattr(module, verb)
+    name = f"{verb}_" if keyword.iskeyword(verb) else verb
+    module = importlib.import_module(f"imaginable.apps.{'train' if verb == 'resume' else name}")
+    function = getattr(module, name)
     hints = typing.get_type_hints(function)
     parameters = inspect.signature(function).parameters.values()
     words = [p for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]

@@ -42,6 +42,10 @@ class FirstStage(nn.Module):
         """1 / deviation of the sampled latents, ()."""
         return (self.measured[2] - self.shift.square()).rsqrt()
 
+    def set_scale(self, scale: float, shift: float) -> None:
+        """Takes over what another program measured."""
+        self.measured[1], self.measured[2] = shift, shift**2 + scale**-2
+
     def note(self, error: Tensor, mean: Tensor, log_variance: Tensor) -> None:
         """Error () and posteriors of the newest batch. E z² = E [ μ² + σ² ]: no draw is needed."""
         second = mean.square() + log_variance.exp()
