@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import safetensors
 import safetensors.torch
@@ -21,35 +22,67 @@ from imaginable.methods.autoencoder_kl import AutoencoderKl
 CONFIG = "config.json"
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 
-_SHARED = ("block_out_channels", "layers_per_block", "latent_channels", "norm_num_groups")
-_ONLY = {"_class_name": "AutoencoderKL", "act_fn": "silu", "mid_block_add_attention": True}
-_BLOCKS = {"down_block_types": "DownEncoderBlock2D", "up_block_types": "UpDecoderBlock2D"}
-# what diffusers takes where its config.json does not say
-_SCALING_FACTOR = 0.18215
+
+@dataclass(frozen=True)
+class Described:
+    """config.json, with diffusers' names and defaults: what of theirs can be read, and all that is written."""
+
+    block_out_channels: tuple[int, ...]
+    layers_per_block: int
+    latent_channels: int
+    down_block_types: tuple[Literal["DownEncoderBlock2D"], ...]
+    up_block_types: tuple[Literal["UpDecoderBlock2D"], ...]
+    norm_num_groups: int = 32
+    in_channels: int = 3
+    out_channels: int = 3
+    sample_size: int | tuple[int, int] = 512
+    scaling_factor: float = 0.18215
+    shift_factor: float | None = None
+    use_quant_conv: bool = True
+    use_post_quant_conv: bool = True
+    act_fn: Literal["silu"] = "silu"
+    mid_block_add_attention: Literal[True] = True
+    latents_mean: Literal[None] = None
+    latents_std: Literal[None] = None
+    _class_name: Literal["AutoencoderKL"] = "AutoencoderKL"
+
+    @property
+    def method(self) -> AutoencoderKl:
+        return AutoencoderKl(self.block_out_channels, self.layers_per_block, self.latent_channels, self.norm_num_groups)
+
+    @property
+    def size(self) -> int:
+        """Pixels on a side."""
+        return self.sample_size if isinstance(self.sample_size, int) else self.sample_size[0]
+
+
 # names in weights from before diffusers 0.18, the first models of Stable Diffusion among them
 _RENAMED = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", ".proj_attn.": ".to_out.0."}
 _UNSAFE = {".bin", ".pt", ".pth", ".ckpt"}
 
 
-def write(trained: Trained, folder: Path) -> dict[str, Any]:
+def write(trained: Trained, folder: Path) -> Described:
     """Writes the weights, then config.json; returns what stands in it."""
     method, (channels, size, _) = trained.method, trained.spec.shape
     assert isinstance(method, AutoencoderKl)
-    stage = _stage(trained)
-    described = {
-        **_ONLY,
-        **{name: getattr(method, name) for name in _SHARED},
-        **{name: [block] * len(method.block_out_channels) for name, block in _BLOCKS.items()},
-        "in_channels": channels,
-        "out_channels": channels,
-        "sample_size": size,
-        "scaling_factor": stage.scale.item(),
-        "shift_factor": stage.shift.item(),
-    }
+    stage, levels = _stage(trained), len(method.block_out_channels)
+    described = Described(
+        method.block_out_channels,
+        method.layers_per_block,
+        method.latent_channels,
+        ("DownEncoderBlock2D",) * levels,
+        ("UpDecoderBlock2D",) * levels,
+        method.norm_num_groups,
+        in_channels=channels,
+        out_channels=channels,
+        sample_size=size,
+        scaling_factor=stage.scale.item(),
+        shift_factor=stage.shift.item(),
+    )
     state = {name: value.cpu().contiguous() for name, value in stage.networks.state_dict().items()}
     with files.replacing(folder / WEIGHTS) as temporary:
         safetensors.torch.save_file(state, temporary, {"format": "pt"})
-    files.write_text(folder / CONFIG, json.dumps(described, indent=2) + "\n")
+    files.write_text(folder / CONFIG, json.dumps(config.to_mapping(described), indent=2) + "\n")
     return described
 
 
@@ -62,19 +95,16 @@ def read(path: Path, size: int | None = None) -> Trained:
     folder = path / "vae" if (path / "vae" / CONFIG).exists() else path
     _refuse_unsafe(folder)
     described = _described(folder / CONFIG)
-    fields = {name: described[name] for name in _SHARED if name in described}
-    _require(folder / CONFIG, fields, _SHARED)
-    method = config.from_mapping(AutoencoderKl, fields, str(folder / CONFIG))
-    size = size or _size(described)
+    method, size = described.method, size or described.size
     method.sizes.check(size, name_of(method))
-    spec = DataSpec("images", (described.get("in_channels", 3), size, size))
+    spec = DataSpec("images", (described.in_channels, size, size))
     trained = Trained(method, method.networks(spec, {}).eval().requires_grad_(False), spec)
     stage = _stage(trained)
     try:
-        stage.networks.load_state_dict(_with_identities(_tensors(folder / WEIGHTS), method, described))
+        stage.networks.load_state_dict(_identities(described) | _tensors(folder / WEIGHTS))
     except RuntimeError as error:
         raise UserError(f"{folder / WEIGHTS}: the weights do not fit {CONFIG} beside it") from error
-    stage.set_scale(described.get("scaling_factor") or _SCALING_FACTOR, described.get("shift_factor") or 0.0)
+    stage.set_scale(described.scaling_factor, described.shift_factor or 0.0)
     return trained
 
 
@@ -99,32 +129,23 @@ def _refuse_unsafe(folder: Path) -> None:
         )
 
 
-def _described(path: Path) -> dict[str, Any]:
+def _described(path: Path) -> Described:
     try:
-        described = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file; name the folder that diffusers' save_pretrained wrote") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise UserError(f"{path}: not readable as JSON ({error})") from error
-    wanted = _ONLY | {"out_channels": described.get("in_channels", 3)} | dict.fromkeys(("latents_mean", "latents_std"))
-    for name, value in wanted.items():
-        if described.get(name, value) != value:
-            raise UserError(f"{path}: {name} is {described[name]!r}, and only {value!r} can be read")
-    for name, block in _BLOCKS.items():
-        if set(described.get(name, [block])) != {block}:
-            raise UserError(f"{path}: {name} are {described[name]}, and only {block} can be read")
+    known = {field.name for field in fields(Described)}
+    if isinstance(found, dict):  # what else stands in it decides no output
+        found = {name: value for name, value in found.items() if name in known}
+    described = config.from_mapping(Described, found, str(path))
+    numbers = (described.layers_per_block, described.latent_channels, described.norm_num_groups, described.in_channels)
+    if min(numbers) < 1 or not described.scaling_factor > 0:
+        raise UserError(f"{path}: layers, channels, groups and the scaling_factor must be positive")
+    if described.in_channels != described.out_channels:
+        raise UserError(f"{path}: in_channels and out_channels differ: this is no autoencoder")
     return described
-
-
-def _require(path: Path, found: dict[str, Any], names: tuple[str, ...]) -> None:
-    missing = [name for name in names if name not in found]
-    if missing:
-        raise UserError(f"{path}: {', '.join(missing)} missing")
-
-
-def _size(described: dict[str, Any]) -> int:
-    size = described.get("sample_size", 512)
-    return int(size if isinstance(size, int) else size[0])
 
 
 def _tensors(path: Path) -> dict[str, Tensor]:
@@ -143,11 +164,14 @@ def _renamed(name: str) -> str:
     return name
 
 
-def _with_identities(tensors: dict[str, Tensor], method: AutoencoderKl, described: dict[str, Any]) -> dict[str, Tensor]:
+def _identities(described: Described) -> dict[str, Tensor]:
     """Some models do without the two 1 x 1 convolutions around the latents: here these then change nothing."""
-    filled = dict(tensors)
-    for name, channels in (("quant_conv", 2 * method.latent_channels), ("post_quant_conv", method.latent_channels)):
-        if described.get(f"use_{name}", True) is False:
-            filled[f"{name}.weight"] = torch.eye(channels)[:, :, None, None]
-            filled[f"{name}.bias"] = torch.zeros(channels)
+    filled, channels = {}, described.latent_channels
+    for name, used, wide in (
+        ("quant_conv", described.use_quant_conv, 2 * channels),
+        ("post_quant_conv", described.use_post_quant_conv, channels),
+    ):
+        if not used:
+            filled[f"{name}.weight"] = torch.eye(wide)[:, :, None, None]
+            filled[f"{name}.bias"] = torch.zeros(wide)
     return filled

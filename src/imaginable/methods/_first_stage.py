@@ -20,39 +20,40 @@ class FirstStage(nn.Module):
     def __init__(self, networks: KlAutoencoder) -> None:
         super().__init__()
         self.networks = networks
-        self.measured: Tensor
+        self.error: Tensor
+        self.shift: Tensor
+        self.variance: Tensor
         self.newest: Tensor
         self.steps: Tensor
-        self.register_buffer("measured", torch.tensor([1.0, 0.0, 1.0]))  # e, E z, E z²
-        self.register_buffer("newest", torch.zeros(3))
+        self.register_buffer("error", torch.ones(()))  # b
+        self.register_buffer("shift", torch.zeros(()))  # mean of the sampled latents
+        self.register_buffer("variance", torch.ones(()))  # theirs about the shift
+        self.register_buffer("newest", torch.zeros(3))  # the newest batch's error, mean and square about the shift
         self.register_buffer("steps", torch.zeros(()))
-
-    @property
-    def error(self) -> Tensor:
-        """b, ()."""
-        return self.measured[0].clamp(min=_LEAST_ERROR)
-
-    @property
-    def shift(self) -> Tensor:
-        """Mean of the sampled latents, ()."""
-        return self.measured[1]
 
     @property
     def scale(self) -> Tensor:
         """1 / deviation of the sampled latents, ()."""
-        return (self.measured[2] - self.shift.square()).rsqrt()
+        return self.variance.rsqrt()
 
     def set_scale(self, scale: float, shift: float) -> None:
         """Takes over what another program measured."""
-        self.measured[1], self.measured[2] = shift, shift**2 + scale**-2
+        self.shift.fill_(shift)
+        self.variance.fill_(scale**-2)
+        self.steps.fill_(1 / _NEWEST)  # what further training measures counts no more than usual
 
     def note(self, error: Tensor, mean: Tensor, log_variance: Tensor) -> None:
-        """Error () and posteriors of the newest batch. E z² = E [ μ² + σ² ]: no draw is needed."""
-        second = mean.square() + log_variance.exp()
-        self.newest.copy_(torch.stack([error, mean.mean(), second.mean()]).detach())
+        """Error () and posteriors of the newest batch. Over draws, E (z - s)² = (μ - s)² + σ²: none is needed."""
+        about = (mean - self.shift).square() + log_variance.exp()
+        self.newest.copy_(torch.stack([error, mean.mean(), about.mean()]).detach())
 
     def measure(self) -> None:
         """Moves what is measured towards the newest batch, of all processes; after a step."""
         self.steps += 1
-        self.measured.lerp_(distributed.average(self.newest), (1 / self.steps).clamp(min=_NEWEST))
+        share = (1 / self.steps).clamp(min=_NEWEST)
+        error, mean, about = distributed.average(self.newest)
+        self.error.lerp_(error, share).clamp_(min=_LEAST_ERROR)
+        move = share * (mean - self.shift)
+        self.variance.lerp_(about, share).sub_(move.square())  # its squares were about the old shift
+        self.shift.add_(move)
         self.newest.zero_()
