@@ -30,12 +30,11 @@ def theirs(channels: int, config: dict[str, Any]) -> Any:
 
 
 def randomise(model: torch.nn.Module) -> None:
-    """No weight may be 0 or 1 as at the start, and log variances reach beyond both limits."""
+    """No weight may be 0 or 1 as at the start."""
     torch.manual_seed(0)
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter.copy_(0.3 * torch.randn_like(parameter))
-        model.quant_conv.weight.mul_(30)  # type: ignore[operator, union-attr]
+            parameter.copy_(0.2 * torch.randn_like(parameter))
 
 
 @every_config
@@ -52,14 +51,24 @@ def test_weights_moved_either_way_give_the_same_codes_pictures_and_divergence(
     with torch.no_grad():
         mean, log_variance = ours.encode(x)
         expected = other.encode(x).latent_dist
-        assert float(log_variance.min()) == -30
-        assert float(log_variance.max()) == 20
+        assert log_variance.std().item() > 0.05
         torch.testing.assert_close(mean, expected.mean, rtol=1e-5, atol=1e-5)
         torch.testing.assert_close(log_variance, expected.logvar, rtol=1e-5, atol=1e-5)
         kl = kl_to_standard_normal(mean, log_variance).sum((1, 2, 3))
         torch.testing.assert_close(kl, expected.kl(), rtol=1e-5, atol=1e-5)
         z = torch.randn_like(mean)
         torch.testing.assert_close(ours.decode(z), other.decode(z).sample, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(("far", "limit"), [(1000.0, 20.0), (-1000.0, -30.0)])
+def test_log_variances_have_the_same_limits(far: float, limit: float) -> None:
+    ours, other = KlAutoencoder(3, **CONFIGS[0]), theirs(3, CONFIGS[0])
+    with torch.no_grad():
+        ours.quant_conv.bias[3:] = far  # type: ignore[index]
+        other.load_state_dict(ours.state_dict())
+        x = torch.rand(2, 3, 16, 16)
+        assert (ours.encode(x)[1] == limit).all()
+        assert (other.encode(x).latent_dist.logvar == limit).all()
 
 
 def test_the_size_falls_by_two_between_levels() -> None:
