@@ -17,14 +17,15 @@ no prior until one is fitted. `encode` gives latents of mean 0 and variance 1 (b
 Differs from the papers: their perceptual term stands on a network trained on ImageNet, this one on a small
 network trained on the pictures at hand in the first part of the run, to tell by how many quarters a picture was
 turned (Gidaris et al. 2018, arXiv:1803.07728) and, where there are classes, its class. b is solved for and not
-learned. The critic has group norm for batch norm, and patches of about half the picture. Both players see the
-same reconstructions. The latent's mean is measured beside its deviation, over the run and not on one batch.
+learned. Adam's betas are 0.9 and 0.99 for 0.5 and 0.9 but in the critic: errors fell faster. The critic has group
+norm for batch norm, and patches of about half the picture. Both players see the same reconstructions. The latent's
+mean is measured beside its deviation, over the run and not on one batch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, final
 
 import torch
@@ -120,8 +121,9 @@ class AutoencoderKl(Method[AutoencoderKlNetworks]):
         return int(2 ** (len(self.block_out_channels) - 1))
 
     def optimizers(self) -> dict[str, Optimizer]:
-        adam = Adam(self.lr, betas=(0.5, 0.9), schedule=Schedule("cosine", decay_from=0.5, warmup=0.02))
-        return {"autoencoder": adam, "features": adam, "critic": adam}
+        schedule = Schedule("cosine", decay_from=0.5, warmup=0.02)
+        steady = Adam(self.lr, betas=(0.9, 0.99), schedule=schedule)
+        return {"autoencoder": steady, "features": steady, "critic": replace(steady, betas=(0.5, 0.9))}
 
     def phases(self) -> tuple[Phase[AutoencoderKlNetworks], ...]:
         return (
