@@ -23,13 +23,13 @@ def nonsaturating_loss(fake: Tensor) -> Tensor:
 def hinge_discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
     """½ max(0, 1 - D(x)) + ½ max(0, 1 + D(G(z))): what is judged right by more than 1 counts no more.
 
-    Lim & Ye 2017, "Geometric GAN", arXiv:1705.02894, equation 12, halved. Element by element, any shape.
+    Lim & Ye 2017, "Geometric GAN", arXiv:1705.02894, halved as by Esser et al. Element by element, any shape.
     """
     return 0.5 * F.relu(1 - real) + 0.5 * F.relu(1 + fake)
 
 
 def hinge_generator_loss(fake: Tensor) -> Tensor:
-    """-D(G(z)); Lim & Ye 2017, equation 13. Element by element, any shape."""
+    """-D(G(z)): the other side of the hinge; Lim & Ye 2017. Element by element, any shape."""
     return -fake
 
 
