@@ -17,7 +17,7 @@ from imaginable.data.dataset import DataOptions, Dataset
 from imaginable.methods._method import Method
 from imaginable.training.job import Job, Training
 
-SMALL = {"width": 8, "latents": 8, "hidden": 16}
+SMALL = {"width": 8, "latents": 8, "hidden": 16, "block_out_channels": (8, 16), "norm_num_groups": 4}
 SHORT = {
     "images": 64,
     "batch": 8,

@@ -11,6 +11,7 @@ import importlib
 import inspect
 import io
 import itertools
+import keyword
 import re
 import time
 import typing
@@ -63,7 +64,7 @@ def parse(target: Any, flags: Sequence[str], prog: str, about: str, default: Any
 
 def _message(box: str) -> str:
     """What stands in an error box drawn for the terminal: after its title, up to the next rule."""
-    lines = [line.strip("│╭╰╮╯─- ") for line in box.splitlines()][1:]
+    lines = [line.strip("│╭╰╮╯─ ") for line in box.splitlines()][1:]
     text = " ".join(itertools.takewhile(bool, itertools.dropwhile(lambda line: not line, lines)))
     return re.sub(r"\s+", " ", text) or "the flags were not understood"
 
@@ -92,8 +93,9 @@ def _asks_for_help(flags: Sequence[str]) -> bool:
 
 
 def _call(verb: str, leading: list[str], flags: list[str]) -> int:
-    module = importlib.import_module(f"imaginable.apps.{'train' if verb == 'resume' else verb}")
-    function = getattr(module, verb)
+    name = f"{verb}_" if keyword.iskeyword(verb) else verb
+    module = importlib.import_module(f"imaginable.apps.{'train' if verb == 'resume' else name}")
+    function = getattr(module, name)
     hints = typing.get_type_hints(function)
     parameters = inspect.signature(function).parameters.values()
     words = [p for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]

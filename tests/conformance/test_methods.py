@@ -62,7 +62,7 @@ Build = Callable[..., tuple[State, Feed]]
 
 @pytest.fixture
 def build(tiny_dataset: TinyDataset, tiny_job: TinyJob, tmp_path: Path) -> Build:
-    """The state of a run half-way, and its data."""
+    """The state of a run at a fraction of it, by default half-way, and its data."""
 
     def built(name: str, kind: str, fraction: float = 0.5, **training: Any) -> tuple[State, Feed]:
         job, dataset = tiny_job(find(name), tmp_path / "run", **training), tiny_dataset(kind)

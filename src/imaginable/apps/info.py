@@ -17,11 +17,12 @@ from imaginable.training.run import Run
 def info(run: Path, *, say: Say = print) -> None:
     """Says method, data, progress, what it can do, and its size."""
     found = Run(Path(run))
-    if not found.job.exists() and not (found.folder / "model.yaml").exists():
+    has_model = any((folder / "model.yaml").exists() for folder in (found.folder, found.model))
+    if not found.job.exists() and not has_model:
         raise UserError(f"{run}: no run and no model here")
     if found.job.exists():
         _say_progress(found, say)
-    if not (found.model / "model.yaml").exists() and not (found.folder / "model.yaml").exists():
+    if not has_model:
         say("model: none yet")
         return
     model = models.load(run)

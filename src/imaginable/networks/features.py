@@ -1,0 +1,57 @@
+"""Features of pictures from a small network that is trained on the pictures at hand, without labels if need be."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+
+class FeatureNetwork(nn.Module):
+    """Maps of a picture at `levels` sizes, and answers from the last of them.
+
+    (n, channels, h, w) -> logits (n, outputs), float32. `features` gives the maps: (n, width, h, w),
+    (n, 2 width, h / 2, w / 2), (n, 4 width, h / 4, w / 4), and so on.
+    """
+
+    def __init__(self, channels: int, width: int, outputs: int, levels: int = 4) -> None:
+        super().__init__()
+        wides = [width * 2**level for level in range(levels)]
+        inputs = [channels, *wides[:-1]]
+        self.levels = nn.ModuleList(
+            _level(before, after, stride=2 if number else 1)
+            for number, (before, after) in enumerate(zip(inputs, wides, strict=True))
+        )
+        self.head = nn.Linear(wides[-1], outputs)
+
+    def features(self, x: Tensor) -> list[Tensor]:
+        """One map a level, from the picture's own size down."""
+        maps = []
+        for level in self.levels:
+            x = level(x)
+            maps.append(x)
+        return maps
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.features(x)[-1].mean((2, 3)))
+        return logits.to(torch.float32)
+
+
+def _level(before: int, after: int, stride: int) -> nn.Sequential:
+    groups = math.gcd(after, 8)
+    return nn.Sequential(
+        nn.Conv2d(before, after, 3, stride=stride, padding=1, bias=False),
+        nn.GroupNorm(groups, after),
+        nn.ReLU(),
+        nn.Conv2d(after, after, 3, padding=1, bias=False),
+        nn.GroupNorm(groups, after),
+        nn.ReLU(),
+    )
+
+
+def turned(x: Tensor, quarters: Tensor) -> Tensor:
+    """Each square picture of (n, c, s, s) turned by so many quarters, (n,) of 0..3."""
+    for count in (1, 2, 3):
+        x = torch.where((quarters == count)[:, None, None, None], torch.rot90(x, count, (2, 3)), x)
+    return x
