@@ -57,5 +57,14 @@ class DcganDiscriminator(nn.Module):
         _initialise(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        logits: Tensor = self.layers(x)
+        return self.judge(self.features(x))
+
+    def features(self, x: Tensor) -> Tensor:
+        """What the last layer sees of x, (n, channels, 4, 4), float32."""
+        features: Tensor = self.layers[:-1](x)
+        return features.to(torch.float32)
+
+    def judge(self, features: Tensor) -> Tensor:
+        """Logits (n,), float32."""
+        logits: Tensor = self.layers[-1](features)
         return logits.to(torch.float32).flatten()
