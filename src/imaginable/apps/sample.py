@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from torch import Tensor
 
 from imaginable import model as models
 from imaginable.apps import _pictures
@@ -24,32 +25,38 @@ def sample(
     seed: int = 0,
     grid: bool = True,
     fit_prior: bool = False,
+    label: str | None = None,
     say: Say = print,
 ) -> Path:
     """Draws n items; returns the folder written.
 
     grid: also one sheet of all. fit_prior: fit a mixture of Gaussians to the codes of the run's training
-    data first, and keep it with the model. Points come as samples.npy and a plot.
+    data first, and keep it with the model. label: the class to draw, of a model that was told the classes;
+    without it all classes in turn, one to a row of the sheet. Points come as samples.npy and a plot.
     """
     if n < 1:
         raise UserError(f"-n {n}: must be at least 1")
     model = models.load(run)
     if fit_prior:
         model = _with_prior(model, run, say)
-    z = model.latents(n, seed)
+    labels = model.in_turn(n) if label is None else model.labels(label, n)
+    z = model.latents(n, seed, labels)
     out = out or Path(run) / "sampled"
     origin = model.origin(seed)
     if model.trained.spec.kind == "points":
-        points = model.decode_tensor(z).numpy()
+        points = model.decode_tensor(z, labels).numpy()
         with files.replacing(out / "samples.npy") as temporary:
             np.save(temporary, points)
         images.save(out / "samples.png", images.scatter(points, 1.2 * float(np.abs(points).max())), origin)
     else:
-        arrays = model.decode_array(z)
+        arrays = model.decode_array(z, labels)
         _pictures.save_all(arrays, [f"seed{seed}-{number:05d}" for number in range(n)], out, origin)
         if grid:
-            images.save(out / "grid.png", images.sheet(arrays), origin)
+            page = images.sheet(arrays) if labels is None or label else images.rows(_by_class(arrays, labels))
+            images.save(out / "grid.png", page, origin)
     say(f"{n} samples of {model.name} in {out}" + (f", all on {out / 'grid.png'}" if grid else ""))
+    if label is None and model.classes:
+        say(f"classes in turn, one to a row of the sheet: {', '.join(model.classes[:n])}")
     return out
 
 
@@ -58,4 +65,9 @@ def _with_prior(model: Model, run: Path, say: Say) -> Model:
         raise UserError(f"--fit-prior: {model.name} has no encoder whose codes a prior could be fitted to")
     dataset = _pictures.training_data(run, "--fit-prior")
     say(f"fitting a mixture of Gaussians to the codes of {len(dataset.train):,} training items")
-    return model.fit_prior(dataset.batch(dataset.train).x)
+    batch = dataset.batch(dataset.train)
+    return model.fit_prior(batch.x, label=batch.label if model.classes else None)
+
+
+def _by_class(arrays: np.ndarray, labels: Tensor) -> list[np.ndarray]:
+    return [arrays[(labels == one).numpy()] for one in labels.unique()]

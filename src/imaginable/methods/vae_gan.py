@@ -65,7 +65,7 @@ class VaeGan(Method[VaeGanNetworks]):
     presets: ClassVar = {
         "small": {"width": 16, "judge_width": 32, "latents": 32},
         "base": {},
-        "paper": {"latents": 128, "width": 64, "judge_width": 128, "objective": "minimax", "lr": 3e-4},
+        "paper": {"latents": 128, "width": 64, "objective": "minimax", "lr": 3e-4, "judge_lr": 3e-4},
     }
 
     latents: int = 64
@@ -80,8 +80,10 @@ class VaeGan(Method[VaeGanNetworks]):
     """residual blocks of encoder and decoder at every resolution"""
     judge_width: int = 64
     """channels of the discriminator beside the picture; doubled at every halving of the size"""
-    lr: float = 2e-4
-    """Adam's learning rate"""
+    lr: float = 1e-3
+    """Adam's learning rate of encoder and decoder"""
+    judge_lr: float = 2e-4
+    """and of the discriminator"""
     beta1: float = 0.5
     """Adam's first beta"""
 
@@ -93,8 +95,9 @@ class VaeGan(Method[VaeGanNetworks]):
         )
 
     def optimizers(self) -> dict[str, Optimizer]:
-        adam = Adam(self.lr, betas=(self.beta1, 0.999))
-        return {"encoder": adam, "decoder": adam, "discriminator": adam}
+        autoencoder = Adam(self.lr, betas=(self.beta1, 0.999))
+        judge = Adam(self.judge_lr, betas=(self.beta1, 0.999))
+        return {"encoder": autoencoder, "decoder": autoencoder, "discriminator": judge}
 
     def phases(self) -> tuple[Phase[VaeGanNetworks], ...]:
         return (
