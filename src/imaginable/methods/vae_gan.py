@@ -70,7 +70,7 @@ class VaeGan(Method[VaeGanNetworks]):
 
     latents: int = 64
     """dimensions of the latent space"""
-    gamma: float = 1e-2
+    gamma: float = 0.1
     """weight of the reconstruction in the decoder's loss: content against style"""
     objective: Literal["non-saturating", "minimax"] = "non-saturating"
     """the decoder's side of the game: -log D, or log(1 - D) as in the paper"""
