@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from imaginable.core import fast, seeds
-from imaginable.core.errors import UserError
+from imaginable.core.errors import UserError, nearest
 from imaginable.data import images
 from imaginable.data.dataset import DataOptions
 from imaginable.data.decode import Unreadable, decode
@@ -25,13 +26,17 @@ from imaginable.methods._method import Decodes, Encodes, Method, Samples, Traine
 
 Pictures = Sequence[Image.Image] | Sequence[Path] | Sequence[str] | np.ndarray | Tensor
 Prior = Literal["auto", "plain", "fitted"]
+Label = str | int | None | Sequence[str | int | None] | np.ndarray | Tensor
+"""a class by name or number, the same for all items or one each; None or -1 is unknown"""
 _BLOCK = 64
 
 
 @dataclass(frozen=True)
 class Model:
     """A trained model. Pixels at this edge are PIL images or uint8 arrays (n, h, w, c); inside, and where
-    a name ends in `_tensor`, float tensors (n, c, h, w) in [-1, 1]. Codes are float32 (n, *code shape)."""
+    a name ends in `_tensor`, float tensors (n, c, h, w) in [-1, 1]. Codes are float32 (n, *code shape).
+
+    `label` is for models that were told the classes (see `classes`); others refuse one."""
 
     trained: Trained
     about: dict[str, Any]
@@ -55,9 +60,44 @@ class Model:
         of = f"{self.name} ({self.about.get('run', 'model')})"
         return of if seed is None else f"{of}, seed {seed}"
 
+    # ---- classes
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What `label` can be; empty where the method does not use classes."""
+        return self.trained.spec.classes if self.method.labels != "none" else ()
+
+    def labels(self, label: Label, n: int) -> Tensor | None:
+        """`label` of n items as networks take it, (n,) int64, -1 = unknown; None where it is None.
+
+        Raises UserError for a class the model does not know, with the nearest and all of them.
+        """
+        if label is None:
+            return None
+        if not self.classes:
+            raise UserError(f"label {label!r}: {self.name} was not told the classes and makes none on request")
+        each = [label] * n if isinstance(label, (str, int)) else list(label)
+        if len(each) != n:
+            raise UserError(f"{len(each)} labels for {n} items: give one for all, or one each")
+        return torch.tensor([self._number(one) for one in each])
+
+    def in_turn(self, n: int) -> Tensor | None:
+        """Labels of n items that take all classes in turn; None without classes."""
+        return torch.arange(n) % len(self.classes) if self.classes else None
+
+    def _number(self, label: Any) -> int:
+        if label is None:
+            return -1
+        if isinstance(label, str) and label in self.classes:
+            return self.classes.index(label)
+        if not isinstance(label, str) and -1 <= int(label) < len(self.classes):
+            return int(label)
+        hint = nearest(str(label), self.classes)
+        raise UserError(f"label {label!r}: no such class{hint} (classes: {', '.join(self.classes)})")
+
     # ---- codes
 
-    def latents(self, n: int, seed: int = 0, prior: Prior = "auto") -> Tensor:
+    def latents(self, n: int, seed: int = 0, prior: Prior = "auto", label: Label = None) -> Tensor:
         """n codes from a prior: plain is the method's own, fitted one fitted to codes of the training data, and
         auto is the fitted one where there is one. Raises UserError without any."""
         generator = seeds.generator(seed, "sample")
@@ -72,16 +112,16 @@ class Model:
             "(in Python: model = model.fit_prior(images))",
         )
         z: Tensor = self.trained.method.prior(  # type: ignore[attr-defined]
-            self.trained.networks, n, self.trained.spec, generator
+            self.trained.networks, n, self.trained.spec, generator, label=self.labels(label, n)
         )
         return z
 
-    def fit_prior(self, pictures: Pictures, components: int = 10) -> Model:
+    def fit_prior(self, pictures: Pictures, components: int = 10, label: Label = None) -> Model:
         """This model with a mixture of Gaussians fitted to the codes of `pictures` as its prior.
 
         Saved beside a model that has a folder, and found there when it is loaded again.
         """
-        return self.fit_prior_to(self.encode_tensor(self.tensor(pictures)), components)
+        return self.fit_prior_to(self.encode_tensor(self.tensor(pictures), label), components)
 
     def fit_prior_to(self, codes: Tensor, components: int = 10) -> Model:
         """The same, for codes (n, *code shape) at hand."""
@@ -90,13 +130,13 @@ class Model:
             prior.save(self.folder / _storage.PRIOR)
         return Model(self.trained, self.about, self.folder, prior)
 
-    def encode(self, pictures: Pictures) -> np.ndarray:
+    def encode(self, pictures: Pictures, label: Label = None) -> np.ndarray:
         """The posterior mean of each picture's code. Raises UserError without an encoder."""
-        return self.encode_tensor(self.tensor(pictures)).numpy()
+        return self.encode_tensor(self.tensor(pictures), label).numpy()
 
-    def encode_tensor(self, x: Tensor) -> Tensor:
+    def encode_tensor(self, x: Tensor, label: Label = None) -> Tensor:
         self._need(Encodes, f"{self.name} has no encoder: it makes pictures from codes, and not codes from pictures")
-        return self._blockwise(lambda part: self.method.encode(self.trained.networks, part), x)  # type: ignore[attr-defined]
+        return self._blockwise(self.method.encode, x, self.labels(label, len(x)))  # type: ignore[attr-defined]
 
     def path(self, points: Tensor, steps: int, closed: bool = False) -> Tensor:
         """A way through codes: along great circles where the prior is Gaussian, else straight."""
@@ -104,25 +144,27 @@ class Model:
 
     # ---- pictures
 
-    def sample(self, n: int, seed: int = 0, prior: Prior = "auto") -> list[Image.Image]:
-        """n pictures from a prior (see `latents`); the same ones for the same seed."""
-        return self.decode(self.latents(n, seed, prior))
+    def sample(self, n: int, seed: int = 0, prior: Prior = "auto", label: Label = None) -> list[Image.Image]:
+        """n pictures from a prior (see `latents`); the same ones for the same seed. Without a label, all
+        classes in turn."""
+        label = self.in_turn(n) if label is None else label
+        return self.decode(self.latents(n, seed, prior, label), label)
 
-    def decode(self, z: Tensor | np.ndarray) -> list[Image.Image]:
+    def decode(self, z: Tensor | np.ndarray, label: Label = None) -> list[Image.Image]:
         """Pictures of codes."""
-        return [images.picture(array) for array in self.decode_array(torch.as_tensor(z))]
+        return [images.picture(array) for array in self.decode_array(torch.as_tensor(z), label)]
 
-    def decode_array(self, z: Tensor) -> np.ndarray:
+    def decode_array(self, z: Tensor, label: Label = None) -> np.ndarray:
         """uint8 (n, h, w, c)."""
-        return images.to_uint8(self.decode_tensor(z))
+        return images.to_uint8(self.decode_tensor(z, label))
 
-    def decode_tensor(self, z: Tensor) -> Tensor:
+    def decode_tensor(self, z: Tensor, label: Label = None) -> Tensor:
         self._need(Decodes, f"{self.name} does not make items from codes")
-        return self._blockwise(lambda part: self.method.decode(self.trained.networks, part), z)  # type: ignore[attr-defined]
+        return self._blockwise(self.method.decode, z, self.labels(label, len(z)))  # type: ignore[attr-defined]
 
-    def reconstruct(self, pictures: Pictures) -> list[Image.Image]:
+    def reconstruct(self, pictures: Pictures, label: Label = None) -> list[Image.Image]:
         """What the model makes of pictures: decode(encode(x))."""
-        return self.decode(self.encode_tensor(self.tensor(pictures)))
+        return self.decode(self.encode_tensor(self.tensor(pictures), label), label)
 
     def tensor(self, pictures: Pictures) -> Tensor:
         """Pictures in any accepted form, made to fit as in training: (n, c, h, w) in [-1, 1]."""
@@ -158,10 +200,12 @@ class Model:
             raise UserError(otherwise)
 
     @torch.no_grad()
-    def _blockwise(self, function: Any, x: Tensor) -> Tensor:
-        """Bounded memory however many items."""
+    def _blockwise(self, function: Any, x: Tensor, label: Tensor | None) -> Tensor:
+        """function(networks, part of x, its labels) of all parts: bounded memory however many items."""
         x = x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
-        return torch.cat([function(part).float() for part in x.split(_BLOCK)])
+        labels = itertools.repeat(None) if label is None else label.split(_BLOCK)
+        parts = zip(x.split(_BLOCK), labels, strict=False)
+        return torch.cat([function(self.trained.networks, part, label=own).float() for part, own in parts])
 
 
 def _decoded(one: Image.Image | Path | str | np.ndarray, shape: Shape) -> np.ndarray:

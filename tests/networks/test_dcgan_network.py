@@ -58,3 +58,15 @@ def test_logits_are_float32_whatever_the_precision_inside() -> None:
         fake = DcganGenerator(4, (1, 32, 32), 4)(torch.randn(2, 4))
         assert fake.dtype == torch.float32
         assert DcganDiscriminator((1, 32, 32), 4)(fake).dtype == torch.float32
+
+
+@pytest.mark.parametrize("size", [32, 64, 128])
+def test_features_are_the_layers_down_to_8_x_8_and_the_rest_judges_them(size: int) -> None:
+    discriminator = DcganDiscriminator((3, size, size), width=4).eval()
+    x = torch.randn(2, 3, size, size)
+    with torch.no_grad():
+        features = discriminator.features(x)
+        whole = discriminator.layers(x).flatten()
+        assert features.shape == (2, 4 * size // 16, 8, 8)
+        assert torch.equal(discriminator.judge(features), whole)
+        assert torch.equal(discriminator(x), whole)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from imaginable.apps._pictures import Say
 from imaginable.core.errors import UserError
@@ -27,7 +28,12 @@ def fit(model: Model, dataset: Dataset, say: Say) -> Model:
     index = dataset.train[np.linspace(0, len(dataset.train) - 1, min(_MOST, len(dataset.train))).astype(int)]
     say(f"fitting a mixture of Gaussians to the codes of {len(index):,} training items")
     blocks = [index[start : start + _BLOCK] for start in range(0, len(index), _BLOCK)]
-    return model.fit_prior_to(torch.cat([model.encode_tensor(dataset.batch(block).x) for block in blocks]))
+    return model.fit_prior_to(torch.cat([_codes(model, dataset, block) for block in blocks]))
+
+
+def _codes(model: Model, dataset: Dataset, index: np.ndarray) -> Tensor:
+    batch = dataset.batch(index)
+    return model.encode_tensor(batch.x, batch.label if model.classes else None)
 
 
 def describe(model: Model) -> str:

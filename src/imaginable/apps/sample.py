@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from torch import Tensor
 
 from imaginable import model as models
 from imaginable.apps import _pictures, _priors
@@ -24,35 +25,42 @@ def sample(
     seed: int = 0,
     grid: bool = True,
     prior: Prior = "auto",
+    label: str | None = None,
     say: Say = print,
 ) -> Path:
     """Draws n items; returns the folder written.
 
     grid: also one sheet of all. prior: where codes come from. plain is the method's own prior; fitted is a
     mixture of Gaussians fitted to the codes of the run's training data, which is done first if it was not, and
-    kept with the model; auto is the fitted one where there is one. Points come as samples.npy and a plot.
+    kept with the model; auto is the fitted one where there is one. label: the class to draw, of a model that was
+    told the classes; without it all classes in turn, one to a row of the sheet. Points come as samples.npy and
+    a plot.
     """
     if n < 1:
         raise UserError(f"-n {n}: must be at least 1")
     model = models.load(run)
     if prior == "fitted" and model.fitted is None:
         model = _priors.fit(model, _pictures.training_data(run, "--prior fitted"), say)
-    z = model.latents(n, seed, prior)
+    labels = model.in_turn(n) if label is None else model.labels(label, n)
+    z = model.latents(n, seed, prior, labels)
     if model.can(Encodes):
         say(f"prior: {_named(model, prior)}")
     out = out or Path(run) / "sampled"
     origin = model.origin(seed)
     if model.trained.spec.kind == "points":
-        points = model.decode_tensor(z).numpy()
+        points = model.decode_tensor(z, labels).numpy()
         with files.replacing(out / "samples.npy") as temporary:
             np.save(temporary, points)
         images.save(out / "samples.png", images.scatter(points, 1.2 * float(np.abs(points).max())), origin)
     else:
-        arrays = model.decode_array(z)
+        arrays = model.decode_array(z, labels)
         _pictures.save_all(arrays, [f"seed{seed}-{number:05d}" for number in range(n)], out, origin)
         if grid:
-            images.save(out / "grid.png", images.sheet(arrays), origin)
+            page = images.sheet(arrays) if labels is None or label else images.rows(_by_class(arrays, labels))
+            images.save(out / "grid.png", page, origin)
     say(f"{n} samples of {model.name} in {out}" + (f", all on {out / 'grid.png'}" if grid else ""))
+    if label is None and model.classes:
+        say(f"classes in turn, one to a row of the sheet: {', '.join(model.classes[:n])}")
     return out
 
 
@@ -61,3 +69,7 @@ def _named(model: Model, prior: Prior) -> str:
         return "the model's own (--prior fitted for one fitted to the codes of its training data)"
     own = " (--prior plain for the model's own)" if model.can(Samples) else ""
     return _priors.describe(model) + own
+
+
+def _by_class(arrays: np.ndarray, labels: Tensor) -> list[np.ndarray]:
+    return [arrays[(labels == one).numpy()] for one in labels.unique()]

@@ -41,6 +41,13 @@ def sheet(images: np.ndarray, columns: int | None = None, gap: int = 2) -> np.nd
     return page
 
 
+def rows(groups: Sequence[np.ndarray]) -> np.ndarray:
+    """Groups of uint8 (n, h, w, c) as one picture, a group to a row."""
+    longest = max(len(group) for group in groups)
+    filled = [np.pad(g, ((0, longest - len(g)), (0, 0), (0, 0), (0, 0)), constant_values=PAPER) for g in groups]
+    return sheet(np.concatenate(filled), longest)
+
+
 def pairs(first: np.ndarray, second: np.ndarray, columns: int = 8) -> np.ndarray:
     """Each of `first` above its partner in `second`, (n, h, w, c) each, `columns` to a row."""
     rows = [

@@ -78,7 +78,12 @@ def vae_networks(
 
 def posterior(nets: VaeNetworks, x: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and log variance of q(z | x), (n, latents) each."""
-    mean, log_variance = nets.autoencoder.encoder(x).chunk(2, dim=1)
+    return gaussian_of(nets.autoencoder.encoder(x))
+
+
+def gaussian_of(encoded: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and log variance, (n, latents) each, in an encoder's output (n, 2 · latents)."""
+    mean, log_variance = encoded.chunk(2, dim=1)
     # a deviation below e^-7 of the prior's would only make exp() fragile
     return mean, log_variance.clamp(-14, 14)
 
@@ -96,9 +101,14 @@ def draws(mean: Tensor, log_variance: Tensor, samples: int, generator: torch.Gen
 
 def log_weights_of(nets: VaeNetworks, x: Tensor, z: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
     """log p(x | z) + log p(z) - log q(z | x) of draws z (samples, n, latents), q = N(mean, variance): (samples, n)."""
+    return likelihood_of_draws(nets, x, z) + log_prior_over_posterior(z, mean, log_variance)
+
+
+def log_prior_over_posterior(z: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
+    """log N(z; 0, I) - log N(z; mean, variance) of draws z (samples, n, latents): (samples, n)."""
     log_q = normal_log_density(z, mean, log_variance)
     log_prior = normal_log_density(z, torch.zeros_like(mean), torch.zeros_like(mean))
-    return likelihood_of_draws(nets, x, z) + (log_prior - log_q).sum(2)
+    return (log_prior - log_q).sum(2)
 
 
 def gaussian_log_weights(nets: VaeNetworks, x: Tensor, samples: int, generator: torch.Generator | None) -> Tensor:
@@ -118,9 +128,10 @@ def gaussian_vitals(nets: VaeNetworks, x: Tensor) -> dict[str, Tensor]:
     """What `Vitals` documents (methods/_method.py)."""
     mean, log_variance = posterior(nets, x)
     codes = reparameterise(mean, log_variance)
-    found = {
-        "kl": kl_to_standard_normal(mean, log_variance).mean(0),
-        "mean_variance": mean.var(0),
-        "codes": codes,
-    }
+    found = code_vitals(mean, log_variance) | {"codes": codes}
     return found | nets.autoencoder.output.vitals(x, nets.autoencoder.decoder(codes))
+
+
+def code_vitals(mean: Tensor, log_variance: Tensor) -> dict[str, Tensor]:
+    """The part of it that a Gaussian posterior alone tells."""
+    return {"kl": kl_to_standard_normal(mean, log_variance).mean(0), "mean_variance": mean.var(0)}

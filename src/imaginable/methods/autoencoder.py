@@ -5,6 +5,8 @@ Science 313, doi:10.1126/science.1127647.
 
 Objective, descended, averaged over items:
     Σ over pixels (x - decoder(encoder(x)))²
+or, with `--denoise σ`, the denoising autoencoder (Vincent et al. 2008; 2010, JMLR 11, section 3):
+    Σ over pixels (x - decoder(encoder(x + σ ε)))²,   ε ~ N(0, I): the clean picture from a noisy one.
 
 Nothing says where codes may lie or what stands between them: random codes decode to nonsense, so this
 method has no prior and cannot be sampled until one is fitted to its codes (docs/methods/autoencoder.md
@@ -48,7 +50,7 @@ class AutoencoderNetworks(nn.Module):
 @final
 @dataclass(frozen=True)
 class Autoencoder(Method[AutoencoderNetworks]):
-    """Plain autoencoder (Hinton & Salakhutdinov 2006)."""
+    """Plain or denoising autoencoder (Hinton & Salakhutdinov 2006; Vincent et al. 2008)."""
 
     paper = "Hinton & Salakhutdinov 2006, Reducing the Dimensionality of Data with Neural Networks"
     consumes = frozenset({"images", "points"})
@@ -69,6 +71,8 @@ class Autoencoder(Method[AutoencoderNetworks]):
     """residual blocks at every resolution"""
     hidden: int = 500
     """units of the mlp's hidden layer"""
+    denoise: float = 0.0
+    """deviation of the Gaussian noise put on what is encoded in training, where 2 is from black to white"""
     lr: float = 1e-3
     """Adam's learning rate"""
 
@@ -88,7 +92,8 @@ class Autoencoder(Method[AutoencoderNetworks]):
         return (Phase("autoencoder", self.reconstruction_loss),)
 
     def reconstruction_loss(self, nets: AutoencoderNetworks, batch: Batch, progress: Progress) -> Loss:
-        reconstruction = nets.autoencoder.decoder(nets.autoencoder.encoder(batch.x))  # (n, *shape)
+        given = batch.x + self.denoise * torch.randn_like(batch.x) if self.denoise else batch.x
+        reconstruction = nets.autoencoder.decoder(nets.autoencoder.encoder(given))  # (n, *shape)
         error = squared_error(batch.x, reconstruction).mean()
         return Loss(error, error=error / batch.x[0].numel())
 

@@ -63,7 +63,6 @@ class AutoencoderKl(Method[AutoencoderKlNetworks]):
     paper = "Rombach et al. 2022, High-Resolution Image Synthesis with Latent Diffusion Models, arXiv:2112.10752"
     consumes = frozenset({"images"})
     averaged = ("autoencoder",)
-    labels = "optional"  # the feature network learns the classes, where there are any
     couples = True  # the adaptive weight is one for the whole batch
     sizes = Sizes(least=16, most=1024, step=8)
     presets: ClassVar = {

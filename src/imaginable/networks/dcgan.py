@@ -44,6 +44,9 @@ class DcganGenerator(nn.Module):
 class DcganDiscriminator(nn.Module):
     """(n, c, size, size) -> logits (n,), float32. No batch norm on the first layer, section 3."""
 
+    judging = 4
+    """layers after the features: convolution, batch norm, leaky ReLU, and the last convolution"""
+
     def __init__(self, shape: Sequence[int], width: int) -> None:
         super().__init__()
         wides = _widths(width, shape[-1])
@@ -57,5 +60,14 @@ class DcganDiscriminator(nn.Module):
         _initialise(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        logits: Tensor = self.layers(x)
+        return self.judge(self.features(x))
+
+    def features(self, x: Tensor) -> Tensor:
+        """What the layers down to 8 x 8 make of x, (n, channels, 8, 8), float32."""
+        features: Tensor = self.layers[: -self.judging](x)
+        return features.to(torch.float32)
+
+    def judge(self, features: Tensor) -> Tensor:
+        """Logits (n,) from them, float32."""
+        logits: Tensor = self.layers[-self.judging :](features)
         return logits.to(torch.float32).flatten()

@@ -17,7 +17,10 @@ from imaginable.training.run import Run
 from imaginable.training.state import State
 
 SAMPLES = 64
+POINTS = 2_000
 PAIRS = 32
+ROWS, COLUMNS = 16, 8
+"""at most so many classes, and pictures of each"""
 
 
 @torch.no_grad()
@@ -27,25 +30,41 @@ def take(state: State, dataset: Dataset, run: Run) -> Path | None:
     origin = f"{name_of(method)} ({run.folder.name}), seed {seed}, {state.seen} images seen"
     shown: Path | None = None
     if isinstance(method, Encodes) and isinstance(method, Decodes) and len(dataset.held_out):
-        real = dataset.batch(dataset.held_out[:PAIRS]).x
-        rebuilt = method.decode(nets, method.encode(nets, real.to(state.device)))
+        real = dataset.batch(dataset.held_out[:PAIRS]).to(state.device)
+        rebuilt = method.decode(nets, method.encode(nets, real.x, real.label), real.label)
         shown = run.samples / f"reconstructions-{state.seen:010d}.png"
-        images.save(shown, _beside(real, rebuilt, dataset), origin)
+        images.save(shown, _beside(real.x, rebuilt, dataset), origin)
     if isinstance(method, Samples):
-        z = method.prior(nets, _samples(dataset), state.spec, seeds.generator(seed, "snapshot")).to(state.device)
-        x = method.decode(nets, z, generator=seeds.generator(seed, "decode", device=state.device.type))
+        label = _a_class_to_a_row(state)
+        z = _codes(state, method, label).to(state.device)
+        x = method.decode(nets, z, label, seeds.generator(seed, "decode", device=state.device.type))
         shown = run.samples / f"samples-{state.seen:010d}.png"
-        images.save(shown, _page(x, dataset), origin)
+        images.save(shown, _page(x, dataset, None if label is None else COLUMNS), origin)
     return shown
 
 
-def _samples(dataset: Dataset) -> int:
-    return SAMPLES if dataset.spec.kind == "images" else 2_000
+def _a_class_to_a_row(state: State) -> Tensor | None:
+    """Labels of a sheet by a method that is told the classes."""
+    if state.job.method.labels == "none" or not state.spec.classes:
+        return None
+    rows = min(len(state.spec.classes), ROWS)
+    return torch.arange(rows, device=state.device).repeat_interleave(COLUMNS)
 
 
-def _page(x: Tensor, dataset: Dataset) -> np.ndarray:
+def _codes(state: State, method: Samples, label: Tensor | None) -> Tensor:
+    def drawn(n: int, label: Tensor | None) -> Tensor:
+        generator = seeds.generator(state.job.training.seed, "snapshot")
+        return method.prior(state.averages.networks, n, state.spec, generator, label)
+
+    if label is None:
+        return drawn(SAMPLES if state.spec.kind == "images" else POINTS, None)
+    # anew from the same seed for every row: the same noise in every class
+    return torch.cat([drawn(COLUMNS, own) for own in label.split(COLUMNS)])
+
+
+def _page(x: Tensor, dataset: Dataset, columns: int | None) -> np.ndarray:
     if dataset.spec.kind == "images":
-        return images.sheet(images.to_uint8(x))
+        return images.sheet(images.to_uint8(x), columns)
     return images.scatter(x.cpu().numpy()[:, :2], _extent(dataset))
 
 
