@@ -77,7 +77,7 @@ class VqVae(Method[VqVaeNetworks]):
     dimensions: int = 32
     """of an entry"""
     halvings: int = 2
-    """of the picture's side on the way to the grid: 28 px twice -> 7 x 7 codes. The prior's time grows with the cells"""
+    """of the picture's side down to the grid: 28 px twice is 7 x 7 codes; few cells make the prior's task easy"""
     beta: float = 0.25
     """weight of the commitment term, which holds the encoder at the codebook"""
     codebook: Learning = "ema"
