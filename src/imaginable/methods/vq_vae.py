@@ -69,12 +69,12 @@ class VqVae(Method[VqVaeNetworks]):
     presets: ClassVar = {
         "small": {"width": 16, "codes": 128, "hidden": 96, "layers": 3},
         "base": {},
-        "paper": {"codes": 512, "dimensions": 64, "width": 128, "blocks": 2, "hidden": 256, "layers": 12, "lr": 2e-4},
+        "paper": {"codes": 512, "width": 128, "blocks": 2, "hidden": 256, "layers": 12, "lr": 2e-4},
     }
 
     codes: int = 256
     """entries of the codebook"""
-    dimensions: int = 32
+    dimensions: int = 64
     """of an entry"""
     halvings: int = 2
     """of the picture's side down to the grid: 28 px twice is 7 x 7 codes; few cells make the prior's task easy"""
@@ -98,7 +98,7 @@ class VqVae(Method[VqVaeNetworks]):
     """units of the prior's transformer"""
     layers: int = 4
     """of the prior's transformer"""
-    lr: float = 1e-3
+    lr: float = 2e-3
     """Adam's learning rate, of both players"""
 
     def networks(self, spec: DataSpec, given: Mapping[str, Trained]) -> VqVaeNetworks:
