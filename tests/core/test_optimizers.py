@@ -45,6 +45,15 @@ def test_warmup_rises_in_a_line() -> None:
     assert schedule.factor(0.1) == schedule.factor(0.9) == 1.0
 
 
+def test_a_part_of_the_run_has_the_whole_schedule() -> None:
+    whole = Schedule("cosine", decay_from=0.5, warmup=0.1)
+    part = Schedule("cosine", decay_from=0.5, warmup=0.1, start=0.6, stop=0.8)
+    for at in (0.0, 0.05, 0.3, 0.7, 1.0):
+        assert part.factor(0.6 + 0.2 * at) == pytest.approx(whole.factor(at), abs=1e-6)
+    assert part.factor(0.0) == part.factor(0.6)
+    assert part.factor(1.0) == pytest.approx(0, abs=1e-12)
+
+
 def test_lazy_regularisation_scales_rate_and_betas() -> None:
     lazy = Adam(2e-3, betas=(0.5, 0.99), eps=1e-6).lazy(16)
     assert lazy.lr == pytest.approx(2e-3 * 16 / 17)

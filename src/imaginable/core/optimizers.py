@@ -18,13 +18,18 @@ class Schedule:
     """The factor on the learning rate over a run, as a function of the fraction done in [0, 1].
 
     Rises linearly over the first `warmup`, stays 1 until `decay_from`, then falls to 0 at the end.
+    start, stop: the part of the run this is meant for, where a player moves in a part only; `warmup` and
+    `decay_from` are fractions of that part.
     """
 
     decay: Decay = "constant"
     decay_from: float = 0.0
     warmup: float = 0.0
+    start: float = 0.0
+    stop: float = 1.0
 
     def factor(self, fraction: float) -> float:
+        fraction = max(0.0, (fraction - self.start) / (self.stop - self.start))
         # never 0 before the first step: the first step is a small one, not a lost one
         rise = min(1.0, (fraction + 1e-4) / self.warmup) if self.warmup else 1.0
         done = max(0.0, (fraction - self.decay_from) / max(1e-9, 1.0 - self.decay_from))
