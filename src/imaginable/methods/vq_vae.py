@@ -32,7 +32,7 @@ from imaginable.core.errors import UserError
 from imaginable.core.optimizers import Adam, Optimizer, Schedule
 from imaginable.core.types import Batch, DataSpec, Loss, Progress
 from imaginable.methods._method import Method, Phase, Trained
-from imaginable.methods._variational import Output, OutputName
+from imaginable.methods._output import Output, OutputName
 from imaginable.networks.vq import GridDecoder, GridEncoder, GridPrior, grid_sizes
 from imaginable.nn.quantize import Codebook, Learning, perplexity, straight_through, usage
 from imaginable.objectives.quantization import codebook_loss, commitment_loss
@@ -87,7 +87,9 @@ class VqVae(Method[VqVaeNetworks]):
     restart: float = 0.1
     """an entry used less than this share of the average is put on a vector of the newest batch; 0 never"""
     output: OutputName = "gaussian"
-    """p(x | e): gaussian solves for its variance; logistic is a likelihood of the 256 grey values, scale learned"""
+    """p(x | e), as in the vae"""
+    deviation: float = 0.1
+    """of gaussian-fixed, where 2 is from black to white"""
     prior_from: float = 0.6
     """fraction of the run after which the autoencoder is held still and the prior learns its codes"""
     width: int = 32
@@ -104,11 +106,13 @@ class VqVae(Method[VqVaeNetworks]):
     def networks(self, spec: DataSpec, given: Mapping[str, Trained]) -> VqVaeNetworks:
         if not 0 < self.prior_from < 1:
             raise UserError(f"--prior-from {self.prior_from}: must leave a part of the run to each, so between 0 and 1")
+        output = Output(self.output, spec, self.deviation)
+        shown = (output.channels, *spec.shape[1:])
         autoencoder = Quantising(
             GridEncoder(spec.shape[0], self.dimensions, self.halvings, self.width, self.blocks),
             Codebook(self.codes, self.dimensions, self.codebook, self.decay, self.restart),
-            GridDecoder(self.dimensions, spec.shape, self.halvings, self.width, self.blocks),
-            Output(self.output),
+            GridDecoder(self.dimensions, shown, self.halvings, self.width, self.blocks),
+            output,
         )
         return VqVaeNetworks(autoencoder, GridPrior(self.codes, self.grid(spec), self.hidden, self.layers))
 
@@ -140,7 +144,7 @@ class VqVae(Method[VqVaeNetworks]):
         if self.codebook == "gradient":
             total = total + codebook_loss(encoded, quantised).mean()
         chosen = perplexity(usage(indices, self.codes))
-        error = (batch.x - activation).square().mean()
+        error = (batch.x - part.output.mean(activation)).square().mean()
         return Loss(total, reconstruction=-log_likelihood, error=error, commitment=commitment, perplexity=chosen)
 
     def move_codebook(self, nets: VqVaeNetworks, batch: Batch, progress: Progress) -> None:
@@ -190,5 +194,4 @@ class VqVae(Method[VqVaeNetworks]):
     def vitals(self, nets: VqVaeNetworks, x: Tensor, label: Tensor | None = None) -> dict[str, Tensor]:
         indices = self.indices(nets, x)
         activation = nets.autoencoder.decoder(nets.autoencoder.codebook.embed(indices))
-        distortion = -nets.autoencoder.output.log_likelihood(x, activation).mean()
-        return {"usage": usage(indices, self.codes), "distortion": distortion}
+        return {"usage": usage(indices, self.codes)} | nets.autoencoder.output.vitals(x, activation)
