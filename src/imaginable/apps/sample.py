@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from imaginable import model as models
@@ -72,4 +73,4 @@ def _named(model: Model, prior: Prior) -> str:
 
 
 def _by_class(arrays: np.ndarray, labels: Tensor) -> list[np.ndarray]:
-    return [arrays[(labels == one).numpy()] for one in labels.unique()]
+    return [arrays[(labels == one).numpy()] for one in torch.unique(labels)]

@@ -1,4 +1,4 @@
-"""The autoencoder of latent diffusion (Rombach et al. 2022, section 3.1 and appendix G), laid out as diffusers' `AutoencoderKL`.
+"""The autoencoder of latent diffusion (Rombach et al. 2022, section 3.1 and appendix G), laid out as in diffusers.
 
 Names of modules and parameters are theirs, and so is every number that decides an output: a state dict of one
 is a state dict of the other.
