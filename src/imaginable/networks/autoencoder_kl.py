@@ -1,5 +1,6 @@
-"""The autoencoder of latent diffusion (Rombach et al. 2022, section 3.1 and appendix G), laid out as in diffusers.
+"""The autoencoder of latent diffusion, laid out as diffusers' `AutoencoderKL`.
 
+Rombach et al. 2022, arXiv:2112.10752, section 3.1 and appendix G.
 Names of modules and parameters are theirs, and so is every number that decides an output: a state dict of one
 is a state dict of the other.
 """
