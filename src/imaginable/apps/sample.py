@@ -70,4 +70,4 @@ def _with_prior(model: Model, run: Path, say: Say) -> Model:
 
 
 def _by_class(arrays: np.ndarray, labels: Tensor) -> list[np.ndarray]:
-    return [arrays[(labels == one).numpy()] for one in labels.unique()]
+    return [arrays[(labels == one).numpy()] for one in range(int(labels.max()) + 1)]
