@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from imaginable import model as models
@@ -73,4 +72,4 @@ def _named(model: Model, prior: Prior) -> str:
 
 
 def _by_class(arrays: np.ndarray, labels: Tensor) -> list[np.ndarray]:
-    return [arrays[(labels == one).numpy()] for one in torch.unique(labels)]
+    return [arrays[(labels == one).numpy()] for one in range(int(labels.max()) + 1)]
