@@ -69,7 +69,7 @@ def configured(options: argparse.Namespace, name: str) -> tuple[Method[Any], str
         fields["output"] = options.output
     assignments = [own.removeprefix(f"{name}.").partition("=") for own in options.own if own.startswith(f"{name}.")]
     fields |= {field: yaml.safe_load(value) for field, _, value in assignments}
-    method: Method[Any] = config.from_mapping(find(name), fields, name)
+    method: Any = config.from_mapping(find(name), fields, name)
     known = {field.name: getattr(method, field.name) for field in dataclasses.fields(method)}
     shown = {field: known[field] for field in (*fields, "beta") if field in known}
     return method, " ".join(
