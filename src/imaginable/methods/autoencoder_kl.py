@@ -5,7 +5,7 @@ Rombach et al. 2022, "High-Resolution Image Synthesis with Latent Diffusion Mode
 for High-Resolution Image Synthesis", arXiv:2012.09841 (VQGAN).
 
 Objective, averaged over items, D numbers a picture:
-    autoencoder   D [ e(x, x̂) / b + log 2b ] + w KL( q(z | x) ‖ N(0, I) ) + v λ L_G(x̂)
+    autoencoder   D [ e(x, x̂) / b + log 2b ] + w KL( q(z | x) ‖ N(0, I) ) + D v λ L_G(x̂)
     e = mean |x - x̂| + p · perceptual(x, x̂),   x̂ = decoder(z),   z = μ(x) + σ(x) ε
     critic C      E [ ½ max(0, 1 - C(x)) + ½ max(0, 1 + C(x̂)) ],   L_G = - E C(x̂), over patches
     λ = ‖∇ L_rec‖ / ‖∇ L_G‖ at the decoder's last layer (Esser et al., equation 7)
@@ -18,8 +18,8 @@ Differs from the papers: their perceptual term stands on a network trained on Im
 network trained on the pictures at hand in the first part of the run, to tell by how many quarters a picture was
 turned (Gidaris et al. 2018, arXiv:1803.07728) and, where there are classes, its class. b is solved for and not
 learned. Adam's betas are 0.9 and 0.99 for 0.5 and 0.9 but in the critic: errors fell faster. The critic has group
-norm for batch norm, and patches of about half the picture. Both players see the same reconstructions. The latent's
-mean is measured beside its deviation, over the run and not on one batch.
+norm for batch norm, patches of about half the picture, and a weight that rises from 0. Both players see the same
+reconstructions. The latents' mean is measured beside their deviation, over the run and not on one batch.
 """
 
 from __future__ import annotations
@@ -45,6 +45,9 @@ from imaginable.networks.patch_critic import PatchCritic
 from imaginable.objectives.adversarial import adaptive_weight, hinge_discriminator_loss, hinge_generator_loss
 from imaginable.objectives.perceptual import perceptual_distance
 from imaginable.objectives.variational import kl_to_standard_normal, reparameterise
+
+# fraction of the run over which the critic's weight rises: λ lets a critic that knows nothing pull as hard as any
+_RISE = 0.05
 
 
 class AutoencoderKlNetworks(nn.Module):
@@ -164,7 +167,8 @@ class AutoencoderKl(Method[AutoencoderKlNetworks]):
             last_layer = nets.autoencoder.networks.decoder.conv_out.weight
             # the authors' limit on λ is meant for an error averaged over the picture's numbers
             terms["adaptive_weight"] = adaptive_weight(nats, terms["generator"], last_layer)
-            total = total + numbers * self.critic_weight * terms["adaptive_weight"] * terms["generator"]
+            weight = self.critic_weight * min(1.0, (progress.fraction - self.critic_from) / _RISE)
+            total = total + numbers * weight * terms["adaptive_weight"] * terms["generator"]
         return Loss(total, **terms)
 
     def measure(self, nets: AutoencoderKlNetworks, batch: Batch, progress: Progress) -> None:
