@@ -23,11 +23,9 @@ DONE = Progress(50, 100, 5)
 
 
 def built(**fields: object) -> tuple[ConditionalVae, ConditionalNetworks, Batch]:
-    """With templates that are not zero, as after training."""
     torch.manual_seed(0)
     method = ConditionalVae(latents=2, width=8, **fields)  # type: ignore[arg-type]
     nets = method.networks(SPEC, {})
-    nn.init.normal_(nets.autoencoder.templates)
     return method, nets, Batch(torch.rand(6, 1, 16, 16) * 2 - 1, label=torch.tensor([0, 1, 2, 2, 1, 0]))
 
 
@@ -121,6 +119,8 @@ def test_the_kl_terms_weight_rises_over_the_warmup(fraction: int, weight: float)
     loss = method.negative_bound(nets, batch, Progress(fraction, 100, 0))
     expected = loss.terms["reconstruction"] + 2.0 * weight * loss.terms["kl"]
     assert loss.total.item() == pytest.approx(float(expected), rel=1e-5)
+    bound = -float(loss.terms["reconstruction"] + loss.terms["kl"])
+    assert float(loss.terms["bound"]) == pytest.approx(bound, rel=1e-5), "whatever the weight"
 
 
 def test_free_bits_cost_nothing_below_their_number() -> None:

@@ -51,7 +51,8 @@ class ConditionalAutoencoding(Autoencoding):
 
     def __init__(self, encoder: nn.Module, decoder: nn.Module, output: Output, spec: DataSpec) -> None:
         super().__init__(encoder, decoder, output)
-        self.templates = nn.Parameter(torch.zeros(len(spec.classes), *spec.shape))
+        # as loud as the pictures: begun at zero, classes were heard after the code had learnt to say them
+        self.templates = nn.Parameter(torch.randn(len(spec.classes), *spec.shape))
 
 
 class ConditionalNetworks(VaeNetworks):
