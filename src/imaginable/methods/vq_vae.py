@@ -20,6 +20,7 @@ entries hardly used restart on the encoder's vectors (Dhariwal et al. 2020, "Juk
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, final
@@ -76,8 +77,8 @@ class VqVae(Method[VqVaeNetworks]):
     """entries of the codebook"""
     dimensions: int = 64
     """of an entry"""
-    halvings: int = 2
-    """of the picture's side down to the grid: 28 px twice is 7 x 7 codes; few cells make the prior's task easy"""
+    halvings: int | None = None
+    """of the picture's side down to the grid of codes; by default two, and more where it would exceed 16 x 16"""
     beta: float = 0.25
     """weight of the commitment term, which holds the encoder at the codebook"""
     codebook: Learning = "ema"
@@ -108,13 +109,14 @@ class VqVae(Method[VqVaeNetworks]):
             raise UserError(f"--prior-from {self.prior_from}: must leave a part of the run to each, so between 0 and 1")
         output = Output(self.output, spec, self.deviation)
         shown = (output.channels, *spec.shape[1:])
+        halvings = len(self.sizes_down(spec)) - 1
         autoencoder = Quantising(
-            GridEncoder(spec.shape[0], self.dimensions, self.halvings, self.width, self.blocks),
+            GridEncoder(spec.shape[0], self.dimensions, halvings, self.width, self.blocks),
             Codebook(self.codes, self.dimensions, self.codebook, self.decay, self.restart),
-            GridDecoder(self.dimensions, shown, self.halvings, self.width, self.blocks),
+            GridDecoder(self.dimensions, shown, halvings, self.width, self.blocks),
             output,
         )
-        return VqVaeNetworks(autoencoder, GridPrior(self.codes, self.grid(spec), self.hidden, self.layers))
+        return VqVaeNetworks(autoencoder, GridPrior(self.codes, self.sizes_down(spec)[-1], self.hidden, self.layers))
 
     def optimizers(self) -> dict[str, Optimizer]:
         # still at the end of its part: the prior and the averaged networks then see the same codes
@@ -161,12 +163,17 @@ class VqVae(Method[VqVaeNetworks]):
         """The codes of pictures, (n, h, w) int64."""
         return nets.autoencoder.codebook.nearest(nets.autoencoder.encoder(x))
 
-    def grid(self, spec: DataSpec) -> int:
-        """Cells of the code on a side."""
-        return grid_sizes(spec.shape[-1], self.halvings)[-1]
+    def sizes_down(self, spec: DataSpec) -> list[int]:
+        """Sides from the picture's to the grid's."""
+        if self.halvings:
+            return grid_sizes(spec.shape[-1], self.halvings)
+        # a picture at 64 px is 256 codes; the prior's attention grows with their square
+        every = (grid_sizes(spec.shape[-1], halvings) for halvings in itertools.count(2))
+        return next(sizes for sizes in every if sizes[-1] <= 16)
 
     def latent_shape(self, spec: DataSpec) -> tuple[int, ...]:
-        return (self.dimensions, self.grid(spec), self.grid(spec))
+        grid = self.sizes_down(spec)[-1]
+        return (self.dimensions, grid, grid)
 
     def prior(
         self,
