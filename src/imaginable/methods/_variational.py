@@ -105,13 +105,10 @@ def posterior_vitals(nets: Autoencoding, x: Tensor, mean: Tensor, log_variance: 
     """What `Vitals` documents, for q(z | x) = N(mean, diag exp(log_variance)), (n, latents), and p(z) = N(0, I)."""
     codes = reparameterise(mean, log_variance)
     activation = nets.decoder(codes)
-    found = {
+    return {
         "kl": kl_to_standard_normal(mean, log_variance).mean(0),
         "mean_variance": mean.var(0),
         "codes": codes,
         "distortion": -nets.output.log_likelihood(x, activation).mean(),
         "error": (x - nets.output.mean(activation)).square().mean().sqrt(),
     }
-    if nets.output.name == "gaussian":
-        found["deviation"] = nets.output.variance.sqrt()
-    return found
