@@ -165,9 +165,11 @@ def test_near_a_threshold_nothing_is_called(changed: dict[str, Tensor]) -> None:
     assert names(**changed) == []
 
 
-@pytest.mark.parametrize("given", [{}, {"usage": HEALTHY["usage"]}, {"kl": HEALTHY["kl"]}, {"error": torch.ones(())}])
-def test_vitals_that_a_method_does_not_have_are_not_missed(given: dict[str, Tensor]) -> None:
-    assert health.called(summary(**given)) == ()
+@pytest.mark.parametrize("given", [[], ["usage"], ["kl"], ["mean_variance"], ["error"], ["distortion", "codes"]])
+def test_vitals_that_a_method_does_not_have_are_not_missed(given: list[str]) -> None:
+    numbers = summary(**{name: HEALTHY[name] for name in given})
+    assert health.called(numbers) == ()
+    assert str(Diagnosis(numbers, ())).startswith("healthy")
 
 
 def test_codes_of_a_method_without_a_prior_are_not_compared_with_one() -> None:
@@ -320,6 +322,7 @@ def test_a_vae_pushed_into_collapse_is_called_collapsed_and_a_healthy_one_is_not
     told_again = capsys.readouterr().out
     log, page = ((run / name).read_text() for name in ("log.jsonl", "report.html"))
     assert "<h2>Diagnosis</h2>" in page
+    assert page.count('class="plot"') == 2, "of the diagnosis, and of the losses"
     for text in (told, told_again, log, page):
         assert ("posterior collapse" in text) == collapsed
         assert ("lower --beta" in text) == collapsed

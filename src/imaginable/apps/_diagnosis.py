@@ -33,10 +33,10 @@ _STATED = (
     ("rate", "rate", " nats"),
     ("distortion", "distortion", " nats"),
     ("bound", "bound", " nats"),
-    ("off_prior", "distance of the codes from the prior at least", " nats"),
+    ("off_prior", "codes off the prior by at least", " nats"),
     ("perplexity", "perplexity of the codes", ""),
-    ("error", "error", " a number"),
-    ("deviation", "deviation of p(x | z)", " a number"),
+    ("error", "root mean squared error", ""),
+    ("deviation", "deviation of p(x | z)", ""),
 )
 
 
@@ -65,6 +65,7 @@ def _kl(numbers: Mapping[str, Any]) -> Chart | None:
         active = numbers.get("active_units", len(numbers["kl"]))
         colours = ["tab:blue" if place < active else "tab:gray" for place in range(len(numbers["kl"]))]
         axis.bar(range(1, len(numbers["kl"]) + 1), numbers["kl"], color=colours, width=0.9)
+        axis.xaxis.get_major_locator().set_params(integer=True)
         axis.set_title("KL of each latent dimension, sorted, nats")
         axis.set_xlabel(f"grey: not in use (variance of the mean below {ACTIVE})", fontsize=8)
 
@@ -85,7 +86,8 @@ def _usage(numbers: Mapping[str, Any]) -> Chart | None:
 
 
 def _plane(history: Sequence[tuple[int, Diagnosis]]) -> Chart | None:
-    points = [(found.numbers["rate"], found.numbers["distortion"]) for _, found in history if "bound" in found.numbers]
+    numbers = [found.numbers for _, found in history if found.findings is not None]  # the first steps would flatten all
+    points = [(one["rate"], one["distortion"]) for one in numbers if "bound" in one]
     if not points:
         return None
 
@@ -93,7 +95,6 @@ def _plane(history: Sequence[tuple[int, Diagnosis]]) -> Chart | None:
         rates, distortions = zip(*points, strict=True)
         axis.plot(rates, distortions, color="tab:gray", linewidth=1, marker=".", markersize=3)
         axis.plot(rates[-1], distortions[-1], "o", color="tab:blue")
-        axis.annotate(f"({rates[-1]:.3g}, {distortions[-1]:.4g})", (rates[-1], distortions[-1]), fontsize=8)
-        axis.set_title("distortion against rate, nats; dot: now")
+        axis.set_title(f"distortion against rate, nats: now ({rates[-1]:.3g}, {distortions[-1]:.4g})")
 
     return draw

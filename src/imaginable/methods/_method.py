@@ -170,7 +170,7 @@ class Vitals(Protocol):
         usage: (codes,) how often each entry of a codebook was chosen.
         distortion: () nats, -E log p(x | z).
         error: () root mean squared error of the reconstruction, per number.
-        deviation: () the standard deviation that a Gaussian p(x | z) has, per number.
+        deviation: () the standard deviation of a Gaussian p(x | z), per number, where it is fixed beforehand.
 
         Called on blocks of items: usage is summed, codes are collected, the others averaged. May draw from
         torch's global generator.

@@ -109,7 +109,7 @@ class Output(nn.Module):
             "distortion": -self.log_likelihood(x, activation).mean(),
             "error": (x - self.mean(activation)).square().mean().sqrt(),
         }
-        return found | {"deviation": self.log_deviation().exp()} if self.name.startswith("gaussian") else found
+        return found | {"deviation": self.variance.sqrt()} if self.name == "gaussian-fixed" else found
 
     def _log_scale(self) -> Tensor:
         return _SCALE_SPEED * self.scaled_log_scale

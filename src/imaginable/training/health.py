@@ -20,9 +20,9 @@ EARLY = 0.2
 COLLAPSED = 1.0
 """nats: a code of less does not tell three pictures apart"""
 OFF_PRIOR = 1.0
-"""nats by which codes may miss the prior: at one, no more than a third of all random codes lie among them"""
+"""nats by which codes may miss the prior: at one, roughly a third of all random codes lie among them"""
 NO_SAMPLER = 10.0
-"""nats from which plain samples are hopeless: one random code in 20,000"""
+"""nats from which plain samples are hopeless: roughly one random code in 20,000"""
 
 
 @dataclass(frozen=True)
@@ -115,8 +115,10 @@ def _collapse(numbers: Mapping[str, Any]) -> Finding | None:
 
 
 def _few_dimensions(numbers: Mapping[str, Any]) -> Finding | None:
-    active, dimensions = numbers.get("active_units"), numbers.get("dimensions", 0)
-    if active is None or 10 * active >= dimensions or _collapse(numbers):
+    if not {"rate", "active_units"} <= set(numbers) or _collapse(numbers):
+        return None
+    active, dimensions = numbers["active_units"], numbers["dimensions"]
+    if 10 * active >= dimensions:
         return None
     return Finding(
         "few dimensions in use",
@@ -139,7 +141,7 @@ def _off_prior(numbers: Mapping[str, Any]) -> Finding | None:
     if nats < NO_SAMPLER:
         return Finding(
             mild,
-            f"{distance}: no more than one random code in {math.exp(nats):.1f} lies among them",
+            f"{distance}: roughly one random code in {math.exp(numbers['off_prior']):.1f} lies among them",
             "`sample` draws from a mixture fitted to the codes; raise --beta or lower --latents to close the gap",
         )
     return Finding(

@@ -65,14 +65,15 @@ def summarised(vitals: Mapping[str, Tensor], has_prior: bool = True) -> dict[str
     off_prior_error: see `distance_from_prior`, where the method has a prior. codebook, used, choices: its
     entries, those chosen, and the choices made. perplexity: e^entropy of the choices. usage: share of each entry,
     largest first.
-    deviation, error: of the output distribution, and measured.
+    deviation: that the output distribution is given. error: the one measured.
     """
     numbers: dict[str, Any] = {"items": int(vitals["items"])}
     if "kl" in vitals:
         kl = vitals["kl"].flatten().sort(descending=True).values
         numbers |= {"rate": float(kl.sum()), "dimensions": len(kl), "kl": kl[:_LONGEST].tolist()}
     if "mean_variance" in vitals:
-        numbers["active_units"] = int((vitals["mean_variance"] > ACTIVE).sum())
+        varies = vitals["mean_variance"].flatten() > ACTIVE
+        numbers |= {"active_units": int(varies.sum()), "dimensions": len(varies)}
     for name in ("distortion", "deviation", "error"):
         if name in vitals:
             numbers[name] = float(vitals[name])
