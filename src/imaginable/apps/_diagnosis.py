@@ -9,6 +9,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from imaginable.training.health import Diagnosis
 from imaginable.training.vitals import ACTIVE
@@ -65,7 +66,7 @@ def _kl(numbers: Mapping[str, Any]) -> Chart | None:
         active = numbers.get("active_units", len(numbers["kl"]))
         colours = ["tab:blue" if place < active else "tab:gray" for place in range(len(numbers["kl"]))]
         axis.bar(range(1, len(numbers["kl"]) + 1), numbers["kl"], color=colours, width=0.9)
-        axis.xaxis.get_major_locator().set_params(integer=True)
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         axis.set_title("KL of each latent dimension, sorted, nats")
         axis.set_xlabel(f"grey: not in use (variance of the mean below {ACTIVE})", fontsize=8)
 
