@@ -101,7 +101,7 @@ class VqVae(Method[VqVaeNetworks]):
     """units of the prior's transformer"""
     layers: int = 4
     """of the prior's transformer"""
-    lr: float = 2e-3
+    lr: float = 1e-3
     """Adam's learning rate, of both players"""
 
     def networks(self, spec: DataSpec, given: Mapping[str, Trained]) -> VqVaeNetworks:
@@ -123,7 +123,8 @@ class VqVae(Method[VqVaeNetworks]):
         first = Schedule("cosine", decay_from=0.5, warmup=0.02, stop=self.prior_from)
         second = Schedule("cosine", warmup=0.05, start=self.prior_from)
         return {
-            "autoencoder": Adam(self.lr, schedule=first),
+            # a short memory of gradients' size: codes that change hands make it jump, and at 0.999 a run broke
+            "autoencoder": Adam(self.lr, betas=(0.9, 0.99), schedule=first),
             "prior": Adam(self.lr, schedule=second, weight_decay=0.05, clip=1.0),
         }
 
