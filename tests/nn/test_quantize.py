@@ -181,3 +181,19 @@ def test_two_processes_have_one_codebook_and_it_is_that_of_the_whole_batch(tmp_p
     learn(alone, vectors.flatten(0, 1))
     for embedding in shared["without"]:
         torch.testing.assert_close(embedding, alone.embedding)
+
+
+def test_the_nearest_entry_is_found_far_from_zero_with_fast_products() -> None:
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")  # as training sets it
+    try:
+        torch.manual_seed(0)
+        codebook = Codebook(8, 2, "ema", 0.99, 0.0)
+        entries = 1000 + torch.rand(8, 2)
+        codebook.embedding.copy_(entries)
+        vectors = 1000 + torch.rand(50, 2)
+        expected = torch.cdist(vectors.double(), entries.double()).argmin(1)
+        found = codebook.nearest(vectors.T.reshape(1, 2, 50, 1)).flatten()
+    finally:
+        torch.set_float32_matmul_precision(before)
+    assert int((found != expected).sum()) <= 1  # a tie to within the rounding

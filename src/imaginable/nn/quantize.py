@@ -55,9 +55,11 @@ class Codebook(nn.Module):
         """The entry nearest to every vector: (n, d, h, w) -> (n, h, w), int64."""
         n, d, h, w = grid.shape
         with torch.autocast(grid.device.type, enabled=False):
-            vectors = grid.detach().float().movedim(1, -1).reshape(-1, d)
+            # around the codebook's centre: far from zero, a fast product's rounding would hide the distances
+            centre = self.embedding.mean(0)
+            vectors, entries = grid.detach().float().movedim(1, -1).reshape(-1, d) - centre, self.embedding - centre
             # ‖z - e‖² without ‖z‖², which is the same for all entries
-            distances = self.embedding.square().sum(1) - 2 * vectors @ self.embedding.T  # (n h w, codes)
+            distances = entries.square().sum(1) - 2 * vectors @ entries.T  # (n h w, codes)
             return distances.argmin(1).view(n, h, w)
 
     def embed(self, indices: Tensor) -> Tensor:
