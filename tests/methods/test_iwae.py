@@ -77,7 +77,7 @@ def test_the_gradient_weighs_draws_by_the_softmax_of_their_log_weights() -> None
 
 
 def test_both_gradients_agree_on_average_and_the_doubly_reparameterised_varies_less() -> None:
-    nets, seeds = small(), range(3000)
+    nets, seeds = small(), range(1500)
     rows = {
         kind: [gradients(Iwae(latents=2, samples=8, gradient=kind), nets, seed) for seed in seeds]  # type: ignore[arg-type]
         for kind in ("standard", "doubly")
