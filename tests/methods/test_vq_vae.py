@@ -259,3 +259,7 @@ def test_the_grid_of_any_size(size: int, halvings: int | None, grid: int) -> Non
     z = method.encode(nets, torch.zeros(2, 3, size, size))
     assert z.shape == (2, *method.latent_shape(spec)) == (2, 4, grid, grid)
     assert method.decode(nets, z).shape == (2, 3, size, size)
+
+
+def test_a_code_is_as_long_as_its_cells_say() -> None:
+    assert VqVae(codes=256).code_bits(DataSpec("images", (1, 28, 28))) == 49 * 8

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from imaginable.core import files, seeds
 from imaginable.core.errors import UserError
 from imaginable.data.dataset import DataOptions
 from imaginable.data.prepare import prepare
-from imaginable.methods._method import Bounds, Decodes, Encodes
+from imaginable.methods._method import Bounds, Decodes, Encodes, Quantises
 from imaginable.metrics.likelihood import Bounds as Measured
 from imaginable.metrics.likelihood import bits_per_dimension, bounds, mean_and_error
 from imaginable.metrics.reconstruction import mean_squared_error, peak_signal_to_noise, quantised
@@ -93,7 +94,7 @@ def _choose(model: Model, options: DataOptions, items: int, everything: bool, se
     batch = dataset.batch(index)
     drawn = ", binarised once with a fixed seed" if options.binarise else ""
     said = f"{len(index):,} of the {which} of {data}{drawn} (seed {seed})"
-    label = batch.label if dataset.spec.classes == model.trained.spec.classes else None
+    label = batch.label if model.classes and dataset.spec.classes == model.classes else None
     return _Chosen(batch.x, label, tuple(dataset.names[item] for item in index), said, options.binarise)
 
 
@@ -170,18 +171,27 @@ def _compression(model: Model, chosen: _Chosen, say: Say) -> dict[str, Any]:
     """Error of the reconstructions, and how it grows when codes are stored with fewer bits."""
     if not (model.can(Encodes) and model.can(Decodes)):
         raise UserError(f"{model.name} has no encoder: there is nothing to measure by its codes yet")
-    codes = model.encode_tensor(chosen.x)
+    codes = model.encode_tensor(chosen.x, chosen.label)
     numbers, raw = codes[0].numel(), model.trained.spec.dimensions
     say(f"  {raw:,} bytes a raw item, {numbers:,} numbers a code; n = {len(codes):,}, ± standard error over items")
     say(f"  {'bits a number':>14} {'bytes a code':>13} {'mean squared error':>28} {'PSNR, dB':>18}")
     table = []
-    for bits in _BITS:
-        stored = codes if bits == 32 else quantised(codes, bits)
-        errors = mean_squared_error(chosen.x, model.decode_tensor(stored))
+    for bits, size, stored in _stored(model, codes):
+        errors = mean_squared_error(chosen.x, model.decode_tensor(stored, chosen.label))
         mse, mse_error = mean_and_error(errors)
         psnr, psnr_error = mean_and_error(peak_signal_to_noise(errors))
-        size = numbers * bits / 8
-        say(f"  {bits:14d} {size:13,.0f} {mse:19.6f} ± {mse_error:.6f} {psnr:11.2f} ± {psnr_error:.2f}")
+        say(f"  {bits:14.3g} {size:13,.0f} {mse:19.6f} ± {mse_error:.6f} {psnr:11.2f} ± {psnr_error:.2f}")
         row = {"bits": bits, "bytes": size, "mse": mse, "mse_error": mse_error}
         table.append(row | {"psnr": psnr, "psnr_error": psnr_error})
     return {"compression": {"n": len(codes), "numbers": numbers, "raw_bytes": raw, "data": chosen.said, "rows": table}}
+
+
+def _stored(model: Model, codes: Tensor) -> Iterator[tuple[float, float, Tensor]]:
+    """Bits a number, bytes a code, and what is left of the codes: as they are where they come from a codebook."""
+    numbers = codes[0].numel()
+    if isinstance(model.method, Quantises):
+        bits = model.method.code_bits(model.trained.spec)
+        yield bits / numbers, bits / 8, codes
+        return
+    for bits in _BITS:
+        yield bits, numbers * bits / 8, codes if bits == 32 else quantised(codes, bits)

@@ -141,6 +141,14 @@ class Encodes(Protocol):
 
 
 @runtime_checkable
+class Quantises(Protocol):
+    """Has codes from a codebook, which can be stored without loss."""
+
+    def code_bits(self, spec: DataSpec) -> float:
+        """Of one item's code, when every entry is as likely."""
+
+
+@runtime_checkable
 class Bounds(Protocol):
     """Has a bound on log p(x) by importance sampling."""
 

@@ -21,6 +21,7 @@ entries hardly used restart on the encoder's vectors (Dhariwal et al. 2020, "Juk
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, final
@@ -175,6 +176,10 @@ class VqVae(Method[VqVaeNetworks]):
     def latent_shape(self, spec: DataSpec) -> tuple[int, ...]:
         grid = self.sizes_down(spec)[-1]
         return (self.dimensions, grid, grid)
+
+    def code_bits(self, spec: DataSpec) -> float:
+        cells = self.sizes_down(spec)[-1] ** 2
+        return cells * math.log2(self.codes)
 
     def prior(
         self,
