@@ -13,8 +13,8 @@ encoder only. Then the autoencoder is held still, and a prior over its codes, ro
 Against the VAE: the code is discrete, so its prior can be learned afterwards and exactly, and nothing
 draws the posterior to a prior while the autoencoder trains: no blur, no collapse; unused entries instead.
 
-Differs from the paper: a causal transformer for the PixelCNN (better per second on grids this small, and
-its samples need no pass over the whole grid for every cell); the Gaussian's variance is one number, solved for;
+Differs from the paper: a causal transformer for the PixelCNN (every cell sees all before it, and a sample
+costs one cell's work for each cell); the Gaussian's variance is one number, solved for;
 entries hardly used restart on the encoder's vectors (Dhariwal et al. 2020, "Jukebox", arXiv:2005.00341).
 """
 
