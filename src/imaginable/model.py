@@ -22,7 +22,7 @@ from imaginable.data.shape import Shape, shape_of
 from imaginable.latent import interpolate
 from imaginable.latent.prior import FittedPrior, fit
 from imaginable.methods import _storage
-from imaginable.methods._method import Decodes, Encodes, Method, Samples, Trained, name_of
+from imaginable.methods._method import Decodes, Encodes, Method, Quantises, Samples, Trained, name_of
 
 Pictures = Sequence[Image.Image] | Sequence[Path] | Sequence[str] | np.ndarray | Tensor
 Prior = Literal["auto", "plain", "fitted"]
@@ -140,7 +140,8 @@ class Model:
 
     def path(self, points: Tensor, steps: int, closed: bool = False) -> Tensor:
         """A way through codes: along great circles where the prior is Gaussian, else straight."""
-        return interpolate.path(points, steps, closed, on_sphere=self.can(Samples))
+        gaussian = self.can(Samples) and not self.can(Quantises)
+        return interpolate.path(points, steps, closed, on_sphere=gaussian)
 
     # ---- pictures
 

@@ -174,7 +174,7 @@ def _through_time(run: Run) -> Iterator[str]:
 
 def _curves(lines: list[dict[str, Any]]) -> str:
     """Every logged term against images seen."""
-    names = list(terms(lines[-1])) if lines else []
+    names = list(dict.fromkeys(name for line in lines for name in terms(line)))  # phases come and go
     if not names:
         return ""
     from matplotlib.figure import Figure
