@@ -179,8 +179,13 @@ def _curves(lines: list[dict[str, Any]]) -> str:
         return ""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(3.2 * len(names), 2.4), layout="constrained")
-    for name, axis in zip(names, np.atleast_1d(figure.subplots(1, len(names))), strict=True):
+    columns = min(4, len(names))
+    rows_of_plots = -(-len(names) // columns)
+    figure = Figure(figsize=(3.2 * columns, 2.4 * rows_of_plots), layout="constrained")
+    axes = np.ravel(figure.subplots(rows_of_plots, columns))
+    for axis in axes[len(names) :]:
+        axis.set_axis_off()
+    for name, axis in zip(names, axes, strict=False):
         rows = [(line["seen"], line[name]) for line in lines if name in line]
         seen, values = zip(*rows, strict=True)
         axis.plot(seen, values, linewidth=1)
