@@ -69,7 +69,7 @@ class AutoencoderKl(Method[AutoencoderKlNetworks]):
     couples = True  # the adaptive weight is one for the whole batch
     sizes = Sizes(least=16, most=1024, step=8)
     presets: ClassVar = {
-        "small": {"block_out_channels": (16, 32, 64), "norm_num_groups": 8, "width": 16, "lr": 1e-3},
+        "small": {"block_out_channels": (16, 32, 64), "norm_num_groups": 4, "width": 16, "lr": 1e-3},
         "base": {},
         "paper": {"block_out_channels": (128, 256, 512, 512), "layers_per_block": 2, "width": 64, "lr": 5e-5},
     }
