@@ -130,7 +130,7 @@ def _likelihood(model: Model, chosen: _Chosen, samples: int, seed: int, say: Say
         say("(the pictures are grey and the output is black or white: this is no likelihood of them; see --binarise)")
     generator = seeds.generator(seed, "likelihood")
     nets = model.trained.networks
-    found = bounds(lambda x, k: method.log_weights(nets, x, k, generator, chosen.label), chosen.x, samples)
+    found = bounds(lambda x, y, k: method.log_weights(nets, x, k, generator, y), chosen.x, samples, chosen.label)
     n, dimensions = len(chosen.x), model.trained.spec.dimensions
     elbo, elbo_error = mean_and_error(found.elbo)
     bound, bound_error = mean_and_error(found.importance)

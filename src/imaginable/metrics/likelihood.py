@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-LogWeights = Callable[[Tensor, int], Tensor]
-"""items (n, ...) and k to log p(x, z) - log q(z | x) of k draws an item, (k, n)"""
+LogWeights = Callable[[Tensor, Tensor | None, int], Tensor]
+"""items (n, ...), their labels (n,) if any, and k to log p(x, z) - log q(z | x) of k draws an item, (k, n)"""
 
 _NUMBERS_AT_ONCE = 2**16
 """of items that are decoded together: bounds the memory, and fits a processor's cache"""
@@ -28,8 +28,8 @@ class Bounds:
 
 
 @torch.no_grad()
-def bounds(log_weights: LogWeights, x: Tensor, samples: int) -> Bounds:
-    """Both bounds of items x (n, ...) from `samples` draws each.
+def bounds(log_weights: LogWeights, x: Tensor, samples: int, label: Tensor | None = None) -> Bounds:
+    """Both bounds of items x (n, ...) from `samples` draws each; label (n,): their classes, where they matter.
 
     Items and draws go in blocks whose size depends on the item's alone, so the memory is the same for every
     k: of a row of log weights only its running maximum, sum of exponentials and sum are kept.
@@ -37,16 +37,20 @@ def bounds(log_weights: LogWeights, x: Tensor, samples: int) -> Bounds:
     at_once = max(1, _NUMBERS_AT_ONCE // max(1, math.prod(x.shape[1:])))
     per_call = min(samples, at_once)
     items = max(1, at_once // per_call)
-    found = [_of_block(log_weights, part, samples, per_call) for part in torch.split(x, items)]
+    parts = torch.split(x, items)
+    labels = [None] * len(parts) if label is None else torch.split(label, items)
+    found = [_of_block(log_weights, *pair, samples, per_call) for pair in zip(parts, labels, strict=True)]
     elbo, importance = (torch.cat(rows).numpy() for rows in zip(*found, strict=True))
     return Bounds(elbo, importance, samples)
 
 
-def _of_block(log_weights: LogWeights, x: Tensor, samples: int, per_call: int) -> tuple[Tensor, Tensor]:
+def _of_block(
+    log_weights: LogWeights, x: Tensor, label: Tensor | None, samples: int, per_call: int
+) -> tuple[Tensor, Tensor]:
     log_sum = torch.full((len(x),), -math.inf, dtype=torch.float64)
     total = torch.zeros(len(x), dtype=torch.float64)
     for start in range(0, samples, per_call):
-        rows = log_weights(x, min(per_call, samples - start)).double().cpu()  # (k, n)
+        rows = log_weights(x, label, min(per_call, samples - start)).double().cpu()  # (k, n)
         log_sum = torch.logaddexp(log_sum, torch.logsumexp(rows, dim=0))
         total += rows.sum(0)
     return total / samples, log_sum - math.log(samples)
