@@ -22,4 +22,4 @@ def export(run: Path, *, to: Literal["diffusers"], out: Path | None = None, say:
     described = _diffusers.write(model.trained, out)
     shift, scale = described.shift_factor, described.scaling_factor
     say(f"{out}: open it with diffusers.AutoencoderKL.from_pretrained({str(out)!r})")
-    say(f"latents of variance 1 are (z - {shift:.5g}) * {scale:.5g} there: shift_factor, scaling_factor of {out.name}")
+    say(f"latents of variance 1 are (z {-shift:+.5g}) * {scale:.5g} there: shift_factor, scaling_factor of {out.name}")

@@ -13,7 +13,7 @@ from torch import Tensor
 LogWeights = Callable[[Tensor, Tensor | None, int], Tensor]
 """items (n, ...), their labels (n,) if any, and k to log p(x, z) - log q(z | x) of k draws an item, (k, n)"""
 
-_NUMBERS_AT_ONCE = 2**16
+_NUMBERS_AT_ONCE = 2**17
 """of items that are decoded together: bounds the memory, and fits a processor's cache"""
 
 
