@@ -61,10 +61,10 @@ def summarised(vitals: Mapping[str, Tensor], has_prior: bool = True) -> dict[str
     """The numbers that checks read, as far as the vitals have them; nats an item.
 
     items: looked at. kl: of the latent dimensions, largest first. dimensions, active_units: how many there are,
-    and how many are in use. rate: Σ kl. distortion: -E log p(x | z). bound: -(rate + distortion). off_prior,
-    off_prior_error: see `distance_from_prior`, where the method has a prior. codebook, used, choices: its entries, those chosen,
-    and the choices made. perplexity: e^entropy of the choices. usage: share of each entry, largest first.
-    deviation: that the output distribution is given. error: the one measured.
+    and how many are in use. rate: Σ kl. distortion: -E log p(x | z). bound: -(rate + distortion).
+    off_prior, off_prior_error: see `distance_from_prior`, where the method has a prior. codebook, used, choices: its
+    entries, those chosen, and the choices made. perplexity: e^entropy of the choices. usage: share of each entry,
+    largest first. deviation: that the output distribution is given. error: the one measured.
     """
     numbers: dict[str, Any] = {"items": int(vitals["items"])}
     if "kl" in vitals:
