@@ -10,9 +10,11 @@ from sklearn.decomposition import PCA
 from sklearn.neighbors import KNeighborsClassifier
 
 import imaginable as im
+from imaginable.apps.evaluate import evaluate
 from imaginable.data import images
 from imaginable.data.dataset import DataOptions, Dataset
 from imaginable.data.prepare import prepare
+from imaginable.methods._method import Samples
 from imaginable.training.run import Run
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
@@ -96,3 +98,27 @@ def nearest_class_shares(z: torch.Tensor, model: im.Model, dataset: Dataset) -> 
     judge = KNeighborsClassifier(3).fit(train, dataset.labels[dataset.train])
     samples = images.to_uint8(model.decode_tensor(z)).reshape(len(z), -1)
     return np.bincount(judge.predict(samples), minlength=10) / len(samples)
+
+
+@pytest.mark.parametrize("method", ["vae", "iwae", "ladder_vae", "beta_tc_vae"])
+def test_bounds_are_far_above_independent_pixels(method: str, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    fields = {"size": 16, "colour": "grey", "binarise": True, "output": "bernoulli", "width": 8, "device": "cpu"}
+    im.train(method, "digits", run=str(run), images=40_000, batch=32, **fields)
+    found = evaluate(run, "digits", likelihood=True, samples=50, say=str)["likelihood"]
+    data = prepare(DataOptions("digits", size=16, colour="grey", binarise=True))
+    white = (data.batch(data.train).x.mean(0) + 1) / 2  # chance of each pixel by itself
+    pixels = (data.batch(data.held_out).x + 1) / 2
+    white = white.clamp(0.001, 0.999)
+    independent = (pixels * white.log() + (1 - pixels) * (1 - white).log()).sum((1, 2, 3)).mean().item()
+    assert found["bound"] > independent + 30
+    assert found["bound"] > found["elbo"]
+
+
+def test_a_codebook_is_used_and_its_prior_beats_knowing_nothing(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    model = im.train("vq_vae", "digits", run=str(run), size=16, codes=32, width=8, hidden=32, images=40_000, batch=32)
+    last = [line["vitals"] for line in Run(run).lines() if "vitals" in line][-1]
+    assert last["used"] >= 0.8 * 32
+    assert Run(run).lines()[-1]["prior"] < 0.8 * 16 * np.log(32)  # 16 cells, all entries alike
+    assert model.can(Samples)

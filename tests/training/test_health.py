@@ -256,6 +256,25 @@ def test_held_out_items_are_looked_at_where_there_are_enough(tiny_dataset: TinyD
     assert torch.equal(measured["codes"].sort(0).values, split.batch(split.held_out).x.sort(0).values)
 
 
+def test_where_not_all_are_looked_at_they_come_from_everywhere(
+    tiny_dataset: TinyDataset, tiny_job: TinyJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Items may stand in the order of their classes."""
+    monkeypatch.setattr(vitals, "ITEMS", 64)
+    dataset = tiny_dataset("points")
+    ordered = dataclasses.replace(dataset, items=np.arange(400, dtype=np.float32).reshape(200, 2))
+    measured = vitals.measure(State(tiny_job(Watched, Path("unused")), dataset.spec), ordered)
+    assert measured is not None
+    looked_at = measured["codes"][:, 0] / 2  # of the 180 to train on
+    assert len(looked_at.unique()) == 64
+    assert torch.histc(looked_at, 3, 0, 180).min() > 10
+
+
+def test_what_may_be_noise_is_not_called() -> None:
+    assert health._off_prior({"off_prior": 1.1, "off_prior_error": 0.1}) is None
+    assert health._off_prior({"off_prior": 1.3, "off_prior_error": 0.1}) is not None
+
+
 def test_too_few_items_are_not_judged_by(tiny_dataset: TinyDataset, tiny_job: TinyJob) -> None:
     dataset = tiny_dataset("points")
     few = dataclasses.replace(dataset, train=np.arange(20), held_out=np.arange(20, 30))

@@ -34,7 +34,7 @@ _STATED = (
     ("rate", "rate", " nats"),
     ("distortion", "distortion", " nats"),
     ("bound", "bound", " nats"),
-    ("off_prior", "codes off the prior by at least", " nats"),
+    ("off_prior", "gain of a density fitted to the codes over the prior", " nats"),
     ("perplexity", "perplexity of the codes", ""),
     ("error", "root mean squared error", ""),
     ("deviation", "deviation of p(x | z)", ""),
