@@ -20,6 +20,6 @@ def export(run: Path, *, to: Literal["diffusers"], out: Path | None = None, say:
         raise UserError(f"--to {to}: takes models of autoencoder_kl, and {run} was made by {model.name}")
     out = out or Path(run) / to
     described = _diffusers.write(model.trained, out)
-    shift, scale = described.shift_factor, described.scaling_factor
+    shift, scale = described.shift_factor or 0.0, described.scaling_factor
     say(f"{out}: open it with diffusers.AutoencoderKL.from_pretrained({str(out)!r})")
     say(f"latents of variance 1 are (z {-shift:+.5g}) * {scale:.5g} there: shift_factor, scaling_factor of {out.name}")
