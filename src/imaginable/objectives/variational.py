@@ -22,12 +22,6 @@ def kl_to_standard_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
     return 0.5 * (mean.square() + log_variance.exp() - 1.0 - log_variance)
 
 
-def kl_between_normals(mean: Tensor, log_variance: Tensor, to_mean: Tensor, to_log_variance: Tensor) -> Tensor:
-    """KL(N(μ, σ²) ‖ N(m, s²)) of every dimension in nats: ½ ((μ - m)² / s² + σ² / s² - 1 - log σ² / s²)."""
-    ratio = log_variance - to_log_variance
-    return 0.5 * ((mean - to_mean).square() * torch.exp(-to_log_variance) + ratio.exp() - 1.0 - ratio)
-
-
 def normal_log_density(z: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
     """log N(z; μ, σ²) of every dimension in nats."""
     return -0.5 * ((z - mean).square() * torch.exp(-log_variance) + log_variance + math.log(2 * math.pi))
