@@ -104,7 +104,7 @@ class Model:
         if prior == "fitted" and self.fitted is None:
             raise UserError(f"{self.name}: no prior is fitted yet (in Python: model = model.fit_prior(images))")
         if prior != "plain" and self.fitted is not None:
-            return self.fitted.sample(n, generator).reshape(n, *self._code_shape())
+            return self.fitted.sample(n, generator).reshape(n, *self.code_shape)
         self._need(
             Samples,
             f"{self.name} has no prior: training it does not say which codes are likely, and random ones "
@@ -192,7 +192,9 @@ class Model:
         if self.fitted is not None:
             self.fitted.save(Path(folder) / _storage.PRIOR)
 
-    def _code_shape(self) -> tuple[int, ...]:
+    @property
+    def code_shape(self) -> tuple[int, ...]:
+        """Of one code."""
         shape: tuple[int, ...] = self.method.latent_shape(self.trained.spec)  # type: ignore[attr-defined]
         return shape
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -15,6 +17,8 @@ from imaginable.model import Model
 _MOST = 10_000
 """items whose codes are enough for ten Gaussians; more would cost minutes"""
 _BLOCK = 256
+_LARGEST = 2048
+"""numbers of a code; a covariance of more would take gigabytes and hours"""
 
 
 def fit(model: Model, dataset: Dataset, say: Say) -> Model:
@@ -24,11 +28,21 @@ def fit(model: Model, dataset: Dataset, say: Say) -> Model:
     """
     if not model.can(Encodes):
         raise UserError(f"--prior fitted: {model.name} has no encoder whose codes a prior could be fitted to")
+    if not fits(model):
+        raise UserError(
+            f"--prior fitted: codes of {math.prod(model.code_shape):,} numbers are too long for a mixture of "
+            f"Gaussians (at most {_LARGEST:,})"
+        )
     # evenly, because items may stand in the order of their classes
     index = dataset.train[np.linspace(0, len(dataset.train) - 1, min(_MOST, len(dataset.train))).astype(int)]
     say(f"fitting a mixture of Gaussians to the codes of {len(index):,} training items")
     blocks = [index[start : start + _BLOCK] for start in range(0, len(index), _BLOCK)]
     return model.fit_prior_to(torch.cat([_codes(model, dataset, block) for block in blocks]))
+
+
+def fits(model: Model) -> bool:
+    """Whether its codes are short enough."""
+    return math.prod(model.code_shape) <= _LARGEST
 
 
 def _codes(model: Model, dataset: Dataset, index: np.ndarray) -> Tensor:

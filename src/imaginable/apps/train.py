@@ -232,9 +232,16 @@ def _conclude(job: Job[Any], dataset: Dataset, say: Say) -> None:
         return
     _, diagnosis = diagnoses[-1]
     say(str(diagnosis))
-    if diagnosis.off_prior and (model := models.load(job.folder, type(job.method))).can(Encodes):
-        model = model if model.fitted else _priors.fit(model, dataset, say)
-        say(f"`sample` draws from {_priors.describe(model)} (--prior plain for the model's own)")
+    if not diagnosis.off_prior:
+        return
+    model = models.load(job.folder, type(job.method))
+    if not model.can(Encodes):
+        return
+    if not _priors.fits(model):
+        say("its codes are too long for a fitted prior: `sample` draws from the model's own all the same")
+        return
+    model = model if model.fitted else _priors.fit(model, dataset, say)
+    say(f"`sample` draws from {_priors.describe(model)} (--prior plain for the model's own)")
 
 
 def _next(job: Job[Any]) -> str:
