@@ -17,7 +17,7 @@ from imaginable.model import Model
 _MOST = 10_000
 """items whose codes are enough for ten Gaussians; more would cost minutes"""
 _BLOCK = 256
-_LARGEST = 2048
+_LARGEST = 1024
 """numbers of a code; a covariance of more would take gigabytes and hours"""
 
 
