@@ -91,7 +91,7 @@ def _methods() -> int:
     from imaginable import methods
 
     for name in methods.names():
-        print(f"{name:14s}{methods.summary(name)}")
+        print(f"{name:17s}{methods.summary(name)}")
     return 0
 
 
