@@ -43,10 +43,9 @@ def evaluate(
     """Measures the model on held-out items of DATA; prints a table and writes evaluation.json into the run.
 
     likelihood: bounds on log p(x) from `samples` draws of the posterior an item, instead of reconstruction
-    and compression. items: at most so many, chosen by `seed`. everything: choose among all
-    of DATA, not its held-out items only: for data the model was not trained on. binarise: black and white
-    pictures, drawn once,
-    as a model trained with --binarise gets in any case. Returns what is written.
+    and compression. items: at most so many, chosen by `seed`. everything: choose among all of DATA, not its
+    held-out items only: for data the model was not trained on. binarise: black and white pictures, drawn
+    once, as a model trained with --binarise gets in any case. Returns what is written.
     """
     for flag, value in (("--samples", samples), ("--items", items)):
         if value < 1:
@@ -136,15 +135,8 @@ def _likelihood(model: Model, chosen: _Chosen, samples: int, seed: int, say: Say
     bound, bound_error = mean_and_error(found.importance)
     say(f"  ELBO                            {elbo:10.3f} ± {elbo_error:.3f} nats per item")
     say(f"  importance-weighted bound       {bound:10.3f} ± {bound_error:.3f} nats per item, k = {samples:,}")
-    result: dict[str, Any] = {
-        "n": n,
-        "samples": samples,
-        "seed": seed,
-        "elbo": elbo,
-        "elbo_error": elbo_error,
-        "bound": bound,
-    }
-    result |= {"bound_error": bound_error, "data": chosen.said}
+    result: dict[str, Any] = {"n": n, "samples": samples, "seed": seed, "data": chosen.said}
+    result |= {"elbo": elbo, "elbo_error": elbo_error, "bound": bound, "bound_error": bound_error}
     refusal = _why_no_bits(method.levels, chosen.binarised)
     if refusal:
         say(f"  bits per dimension: none, {refusal}")
