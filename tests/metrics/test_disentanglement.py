@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from imaginable.metrics.disentanglement import Array, Score, dci, factor_vae_score, mutual_information_gap
+from imaginable.metrics.disentanglement import dci, factor_vae_score, mutual_information_gap
+from imaginable.metrics.score import Array, Score
 
 # every dimension of the mixed codes depends equally on all four factors, and their rotation loses nothing
 HADAMARD = np.array([[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]]) / 2

@@ -15,26 +15,18 @@ fit together, codes that are not finite, and fewer than two dimensions or factor
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
-Array = np.ndarray[Any, np.dtype[Any]]
+from imaginable.metrics.score import Array, Score
 
 BINS, LEAST_IN_A_BIN = 20, 10
 REPLICATES, FOLDS = 50, 5  # of the bootstrap and of the jackknife
 TREES, DEPTH, LEAF = 10, 8, 5
 VOTES, VOTING_ITEMS = 800, 64
 DEAD = 0.01  # variance of a dead dimension, in shares of the largest
-
-
-class Score(NamedTuple):
-    """A figure, its standard error, and the items it was measured on."""
-
-    value: float
-    error: float
-    n: int
 
 
 class Dci(NamedTuple):
