@@ -15,7 +15,7 @@ fit together, codes that are not finite, and fewer than two dimensions or factor
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
