@@ -1,4 +1,4 @@
-"""Features of pictures from a small network that is trained on the pictures at hand, without labels if need be."""
+"""Features of pictures: from a small network trained on the pictures at hand, or from one that nobody trained."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import math
 
 import torch
 from torch import Tensor, nn
+
+from imaginable.core import seeds
 
 
 class FeatureNetwork(nn.Module):
@@ -33,9 +35,42 @@ class FeatureNetwork(nn.Module):
             maps.append(x)
         return maps
 
+    def summary(self, x: Tensor) -> Tensor:
+        """The last map's means, on which the answers stand, (n, width of the last level)."""
+        means: Tensor = self.features(x)[-1].mean((2, 3))
+        return means
+
     def forward(self, x: Tensor) -> Tensor:
-        logits: Tensor = self.head(self.features(x)[-1].mean((2, 3)))
+        logits: Tensor = self.head(self.summary(x))
         return logits.to(torch.float32)
+
+
+class RandomFeatures(nn.Module):
+    """(n, channels, h, w) -> (n, 112): means of the maps of a network with fixed random weights, at three sizes.
+
+    Such features know nothing of what pictures show, and are the same for everyone: they tell sets of pictures apart where
+    there are no labels to train others on (Naeem et al. 2020, arXiv:2002.09797, section 4 measure by them too).
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        wides = (16, 32, 64)
+        self.convolutions = nn.ModuleList(
+            nn.Conv2d(before, after, 5, stride=2, padding=2)
+            for before, after in zip((channels, *wides[:-1]), wides, strict=True)
+        )
+        generator = seeds.generator("random features")
+        for convolution in self.convolutions:
+            inputs = convolution.weight[0].numel()
+            nn.init.normal_(convolution.weight, 0, math.sqrt(2 / inputs), generator=generator)
+            nn.init.normal_(convolution.bias, 0, 0.1, generator=generator)
+
+    def forward(self, x: Tensor) -> Tensor:
+        means = []
+        for convolution in self.convolutions:
+            x = torch.relu(convolution(x))
+            means.append(x.mean((2, 3)))
+        return torch.cat(means, 1).to(torch.float32)
 
 
 def _level(before: int, after: int, stride: int) -> nn.Sequential:

@@ -1,0 +1,155 @@
+"""The features that sets of pictures are compared by, and where they come from."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from imaginable.apps._pictures import Say
+from imaginable.core import config, fast
+from imaginable.core.errors import UserError
+from imaginable.data import cache, images
+from imaginable.data.dataset import DataOptions, Dataset
+from imaginable.methods import _storage
+from imaginable.methods._classifier import Classifier
+from imaginable.networks.features import RandomFeatures
+from imaginable.training.job import Job, Training
+from imaginable.training.train import train
+
+Kind = Literal["auto", "classifier", "random", "inception"]
+
+TRAINING = Training(images=60_000, batch=64)
+LEAST_OF_A_CLASS = 20
+_BLOCK = 256
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """Turns uint8 pictures (n, h, w, c) into features (n, d), and probabilities of the data's classes if it has them.
+
+    name: goes with every figure. said: what it is, for a person. accuracy: on held-out pictures, of a classifier.
+    """
+
+    name: str
+    said: str
+    network: Callable[[Tensor], Tensor]
+    head: nn.Module | None = None
+
+    def figure(self, of: str) -> str:
+        """A figure's name: those by different features never share one. FD -> FD-classifier, FD-random, FID."""
+        if self.name == "inception":
+            return {"FD": "FID", "KD": "KID"}.get(of, f"{of}-inception")
+        return f"{of}-{self.name}"
+
+    @torch.no_grad()
+    def features(self, pictures: np.ndarray) -> np.ndarray:
+        blocks = (pictures[at : at + _BLOCK] for at in range(0, len(pictures), _BLOCK))
+        return np.concatenate([self.network(_laid_out(block)).float().numpy() for block in blocks])
+
+    @torch.no_grad()
+    def probabilities(self, features: np.ndarray) -> np.ndarray | None:
+        """Of the classes, (n, classes), from features (n, d); None where there are none."""
+        if self.head is None:
+            return None
+        return torch.softmax(self.head(torch.from_numpy(features)).double(), 1).numpy()
+
+
+def _laid_out(block: np.ndarray) -> Tensor:
+    return images.to_float(block).contiguous(memory_format=torch.channels_last)
+
+
+def choose(kind: Kind, options: DataOptions, dataset: Dataset, inception: Path | None, say: Say) -> Extractor:
+    """auto: a classifier where the data has classes, else random features. `inception`: its weights' file."""
+    if inception is not None and kind not in ("auto", "inception"):
+        raise UserError(f"--inception names weights, and --features {kind} needs none: leave one of them out")
+    if kind == "inception" or inception is not None:
+        return _inception(inception, say)
+    refusal = _why_no_classifier(dataset)
+    if kind == "classifier" and refusal:
+        raise UserError(f"--features classifier: {options.source} {refusal}; use --features random")
+    if kind == "random" or refusal:
+        because = "" if kind == "random" else f" ({options.source} {refusal})"
+        return _random(dataset.spec.shape[0], because)
+    return _classifier(options, dataset, say)
+
+
+def _why_no_classifier(dataset: Dataset) -> str:
+    """Empty where there are at least two classes with enough training pictures each."""
+    known = dataset.labels[dataset.train]
+    counts = np.bincount(known[known >= 0], minlength=len(dataset.spec.classes))
+    enough = int((counts >= LEAST_OF_A_CLASS).sum())
+    if not dataset.spec.classes:
+        return "has no classes to train a classifier on"
+    if enough < 2:
+        return f"has {enough} of the 2 classes with at least {LEAST_OF_A_CLASS} training pictures a classifier needs"
+    return ""
+
+
+def _random(channels: int, because: str) -> Extractor:
+    network = RandomFeatures(channels).eval().requires_grad_(False)
+    return Extractor("random", f"features of a fixed random network, 112 numbers{because}", network)
+
+
+def _inception(file: Path | None, say: Say) -> Extractor:
+    from imaginable.apps._inception import inception
+
+    network = inception(file, say)
+    return Extractor("inception", "features of the FID Inception network, 2,048 numbers", network)
+
+
+# ---- the classifier, trained once for a set of data
+
+
+def _classifier(options: DataOptions, dataset: Dataset, say: Say) -> Extractor:
+    folder = _folder(options, dataset)
+    if not (folder / "model.yaml").exists():
+        _train(folder, options, dataset, say)
+    trained = _storage.load(folder, Classifier)
+    network = trained.networks.get_submodule("classifier")
+    right, n = _accuracy(network, dataset)
+    said = f"features of a classifier trained on its training part, 128 numbers; right on {right:.1%} of {n:,} held-out"
+    return Extractor("classifier", said, network.summary, network.head)  # type: ignore[arg-type]
+
+
+def _folder(options: DataOptions, dataset: Dataset) -> Path:
+    """By content, so that the same pictures under another name find it again, and others never do."""
+    spec, method = dataset.spec, Classifier()
+    matters = [options.fit, options.background, options.limit, options.unlabelled, options.binarise]
+    fields = [config.to_mapping(method), config.to_mapping(TRAINING)]
+    name = cache.key("classifier", dataset.manifest["digest"], list(spec.shape), list(spec.classes), matters, fields)
+    return cache.folder() / "classifiers" / name
+
+
+def _train(folder: Path, options: DataOptions, dataset: Dataset, say: Say) -> None:
+    """Into `folder` once it is whole; what an interrupted training leaves is removed by the next."""
+    say(f"training a classifier on {options.source} for its features, once ({TRAINING.images:,} images)")
+    run = folder.with_name(f".{folder.name}.training")
+    shutil.rmtree(run, ignore_errors=True)
+    job = Job(Classifier(), options, TRAINING, str(run))
+    fast.tune_process()
+    with torch.random.fork_rng(devices=[]):
+        from imaginable.apps._progress import Display
+
+        with Display(job, dataset, say) as display:
+            for report in train(job, dataset=dataset):
+                display.show(report)
+    (run / "model").replace(folder)
+    shutil.rmtree(run, ignore_errors=True)
+
+
+@torch.no_grad()
+def _accuracy(network: nn.Module, dataset: Dataset) -> tuple[float, int]:
+    labelled = dataset.held_out[dataset.labels[dataset.held_out] >= 0]
+    right = 0
+    for at in range(0, len(labelled), _BLOCK):
+        batch = dataset.batch(labelled[at : at + _BLOCK])
+        assert batch.label is not None
+        right += int((network(batch.x).argmax(1) == batch.label).sum())
+    return right / max(1, len(labelled)), len(labelled)

@@ -1,0 +1,97 @@
+"""A row of a table of measurements: a figure with its name, error and n, or the reason why there is none."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from imaginable.metrics.score import Score, Undefined
+
+Better = Literal["lower", "higher", "near one", "neither"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """better: which way is good. of: what n counts. why: there is no figure, and this is the reason."""
+
+    key: str
+    name: str
+    better: Better
+    unit: str = ""
+    score: Score | None = None
+    why: str = ""
+    of: str = ""
+
+    @property
+    def text(self) -> str:
+        """`2.95 ± 0.08 (n = 5,000)`, or `none: ...`."""
+        if self.score is None:
+            return f"none: {self.why}"
+        value, error, n, interval = self.score
+        unit = f" {self.unit}" if self.unit else ""
+        if interval is not None:
+            low, high = (number(bound, 0.05 * value if math.isfinite(value) else bound) for bound in interval)
+            stated = f"{number(value, 0.05 * value)}{unit} (95 %: {low} to {high}; n = {n:,})"
+            return stated if math.isfinite(value) else f"at least {low}{unit} (95 %; n = {n:,})"
+        spread = f" ± {number(error, error)}" if math.isfinite(error) else ""
+        return f"{number(value, error)}{spread}{unit} (n = {n:,}{f' {self.of}' if self.of else ''})"
+
+    def written(self) -> dict[str, Any]:
+        """For evaluation.json."""
+        if self.score is None:
+            return {"name": self.name, "none": self.why}
+        found = {"name": self.name, **self.score._asdict(), "unit": self.unit, "better": self.better}
+        return {name: _writable(value) for name, value in found.items() if value is not None}
+
+
+def _writable(value: Any) -> Any:
+    """JSON has no infinity and no NaN."""
+    if isinstance(value, tuple):
+        return [_writable(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def number(value: float, error: float) -> str:
+    """As many digits as its error leaves: two of the error's."""
+    if not math.isfinite(value):
+        return "∞" if value > 0 else "none"
+    size = error if math.isfinite(error) and error > 0 else abs(value) / 100
+    digits = 2 if size <= 0 else max(0, 1 - math.floor(math.log10(size)))
+    return f"{value:,.{min(digits, 10)}f}"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What a row will hold, before it is measured."""
+
+    key: str
+    name: str
+    better: Better
+    unit: str = ""
+    of: str = ""
+
+    def row(self, score: Score) -> Row:
+        return Row(self.key, self.name, self.better, self.unit, score, of=self.of)
+
+    def none(self, why: str) -> Row:
+        return Row(self.key, self.name, self.better, self.unit, why=why, of=self.of)
+
+
+def rows(figures: Sequence[Figure], compute: Callable[[], Sequence[Score]]) -> list[Row]:
+    """Figures that are computed together; all without one where they are not defined."""
+    try:
+        return [figure.row(score) for figure, score in zip(figures, compute(), strict=True)]
+    except Undefined as reason:
+        return [figure.none(str(reason)) for figure in figures]
+
+
+def row(figure: Figure, compute: Callable[[], Score]) -> Row:
+    return rows([figure], lambda: [compute()])[0]
+
+
+def table(found: Sequence[Row]) -> list[str]:
+    """Lines for a terminal."""
+    widest = max(len(one.name) for one in found)
+    return [f"  {one.name:<{widest}}  {one.text}" for one in found]
