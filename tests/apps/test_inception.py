@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -122,8 +121,8 @@ class Answers(BaseHTTPRequestHandler):
         pass
 
 
-@contextmanager
-def serving() -> Iterator[tuple[str, list[str]]]:
+@pytest.fixture
+def server() -> Iterator[tuple[str, list[str]]]:
     """The server's address, and the paths that were asked for."""
     asked: list[str] = []
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Recording", (Answers,), {"asked": asked}))
@@ -142,18 +141,13 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", "*")
 
 
-@pytest.fixture
-def server() -> Iterator[tuple[str, list[str]]]:
-    with serving() as found:
-        yield found
-
-
 def fetched(url: str, path: Path, said: list[str] | None = None) -> Path:
     return cached(path, url, len(CONTENT), SHA256, ([] if said is None else said).append)
 
 
 def test_what_was_fetched_is_kept_and_not_fetched_again(server: tuple[str, list[str]], tmp_path: Path) -> None:
-    (address, asked), said = server, list[str]()
+    address, asked = server
+    said: list[str] = []
     path = tmp_path / "weights" / "new.pth"
     assert fetched(f"{address}/moved", path, said) == path
     assert path.read_bytes() == CONTENT
@@ -165,7 +159,8 @@ def test_what_was_fetched_is_kept_and_not_fetched_again(server: tuple[str, list[
 
 
 def test_a_damaged_copy_is_named_and_replaced(server: tuple[str, list[str]], tmp_path: Path) -> None:
-    path, said = tmp_path / "new.pth", list[str]()
+    path = tmp_path / "new.pth"
+    said: list[str] = []
     path.write_bytes(CONTENT[1:])
     fetched(f"{server[0]}/whole", path, said)
     assert path.read_bytes() == CONTENT
@@ -216,7 +211,7 @@ def test_without_a_file_the_release_is_looked_for_in_the_cache(
     server: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tensors: dict[str, Tensor]
 ) -> None:
     monkeypatch.setenv("IMAGINABLE_CACHE", str(tmp_path))
-    said = list[str]()
+    said: list[str] = []
     with pytest.raises(UserError, match="not fetched"):
         weights(None, said.append, f"{server[0]}/other")
     assert "95.6 MB" in said[0]
