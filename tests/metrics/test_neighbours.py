@@ -75,6 +75,9 @@ def test_one_real_item_in_a_hundred_has_a_nearer_neighbour() -> None:
     real = RANDOM.normal(size=(1000, 4))
     below = close_pair_distance(real)
     assert (nearest(real, real, itself=True)[0] < below).sum() == 10
+    found = duplicates(real, below)
+    assert found.rate.value == 0.01
+    assert 50 * 1000 < found.support.value < 101 * 1000
     with pytest.raises(Undefined, match="real images, not 99"):
         close_pair_distance(real[:99])
 

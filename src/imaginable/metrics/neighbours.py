@@ -88,7 +88,8 @@ def close_pair_distance(real: Array, share: float = 0.01) -> float:
     """The distance below which two items count as near-duplicates: so near to its nearest neighbour among real,
     held-out items (n, d) is only the lowest `share` of them. In units of the features.
 
-    It shrinks as n grows: take as many real items as samples. Undefined for fewer than 1 / share items.
+    It shrinks as n grows: take as many real items as samples. The real items themselves then have `share` duplicates
+    and a support of about n / share: that is the most the test can tell. Undefined for fewer than 1 / share items.
     """
     _enough(real, share, "real images")
     return float(np.quantile(nearest(real, real, itself=True)[0], share))
@@ -106,8 +107,9 @@ def duplicates(samples: Array, below: float) -> Duplicates:
     """Of samples (s, d), two nearer than `below` being the same picture.
 
     With D such pairs, support = s (s - 1) / (2 D), the number N of pictures if all are equally likely, since then
-    E D = s (s - 1) / (2 N). Otherwise it is an effective number, 1 / Σ p². Its error is N / √D; its interval comes from
-    the exact Poisson interval of D (Garwood 1936). D = 0: infinite, and the interval's lower end is what is known.
+    E D = s (s - 1) / (2 N). Otherwise it is an effective number, 1 / Σ p², and its error too small. The error is
+    N / √D; the interval comes from the exact Poisson interval of D (Garwood 1936). D = 0: infinite, with an infinite
+    error, and the interval's lower end is what is known.
 
     Since a duplicate comes with at least one other, the error of the rate is √(2 p (1 - p) / s), that of pairs as
     units: right where duplicates are rare, too large by up to √2 where they are common. Undefined for fewer than 10.
