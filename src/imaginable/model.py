@@ -140,8 +140,15 @@ class Model:
 
     def path(self, points: Tensor, steps: int, closed: bool = False) -> Tensor:
         """A way through codes: along great circles where the prior is Gaussian, else straight."""
-        gaussian = self.can(Samples) and not self.can(Quantises)
-        return interpolate.path(points, steps, closed, on_sphere=gaussian)
+        return interpolate.path(points, steps, closed, on_sphere=self._is_gaussian)
+
+    def between(self, starts: Tensor, stops: Tensor, t: Tensor) -> Tensor:
+        """The code at t, (n,) in [0, 1], of each such way from a start to its stop, (n, *code shape) each."""
+        return interpolate.between(starts, stops, t, on_sphere=self._is_gaussian)
+
+    @property
+    def _is_gaussian(self) -> bool:
+        return self.can(Samples) and not self.can(Quantises)
 
     # ---- pictures
 

@@ -39,7 +39,7 @@ class Extractor:
 
     name: str
     said: str
-    network: Callable[[Tensor], Tensor]
+    network: Callable[[Tensor], Tensor] | None
     head: nn.Module | None = None
 
     def figure(self, of: str) -> str:
@@ -48,10 +48,20 @@ class Extractor:
             return {"FD": "FID", "KD": "KID"}.get(of, f"{of}-inception")
         return f"{of}-{self.name}"
 
+    def features(self, items: np.ndarray) -> np.ndarray:
+        """Of pictures as people see them; points are their own features."""
+        if self.network is None:
+            return items
+        blocks = (items[at : at + _BLOCK] for at in range(0, len(items), _BLOCK))
+        return np.concatenate([self.features_of(images.to_float(block)) for block in blocks])
+
     @torch.no_grad()
-    def features(self, pictures: np.ndarray) -> np.ndarray:
-        blocks = (pictures[at : at + _BLOCK] for at in range(0, len(pictures), _BLOCK))
-        return np.concatenate([self.network(_laid_out(block)).float().numpy() for block in blocks])
+    def features_of(self, x: Tensor) -> np.ndarray:
+        """The same of items as networks take them, (n, *shape), not rounded to bytes."""
+        if self.network is None:
+            return x.numpy()
+        blocks = x.contiguous(memory_format=torch.channels_last).split(_BLOCK)
+        return torch.cat([self.network(block).float() for block in blocks]).numpy()
 
     @torch.no_grad()
     def probabilities(self, features: np.ndarray) -> np.ndarray | None:
@@ -61,12 +71,10 @@ class Extractor:
         return torch.softmax(self.head(torch.from_numpy(features)).double(), 1).numpy()
 
 
-def _laid_out(block: np.ndarray) -> Tensor:
-    return images.to_float(block).contiguous(memory_format=torch.channels_last)
-
-
 def choose(kind: Kind, options: DataOptions, dataset: Dataset, inception: Path | None, say: Say) -> Extractor:
     """auto: a classifier where the data has classes, else random features. `inception`: its weights' file."""
+    if dataset.spec.kind == "points":
+        return Extractor("points", "the points' own coordinates", None)
     if inception is not None and kind not in ("auto", "inception"):
         raise UserError(f"--inception names weights, and --features {kind} needs none: leave one of them out")
     if kind == "inception" or inception is not None:

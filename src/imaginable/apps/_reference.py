@@ -65,12 +65,16 @@ class Reference:
         counts = np.bincount(probabilities.argmax(1), minlength=probabilities.shape[1])
         return counts / counts.sum()
 
+    @property
+    def distance_figures(self) -> tuple[Figure, Figure]:
+        of = self.extractor.figure
+        return Figure("fd", of("FD"), "lower"), Figure("kd", of("KD"), "lower")
+
     def distances(self, features: np.ndarray) -> list[Row]:
         """From the held-out items: the Fréchet and the kernel distance."""
-        of, seed = self.extractor.figure, seeds.derive(self.seed, "resample")
-        frechet, kernel = Figure("fd", of("FD"), "lower"), Figure("kd", of("KD"), "lower")
+        frechet, kernel = self.distance_figures
         return [
-            row(frechet, lambda: frechet_distance(self.features, features, seed=seed)),
+            row(frechet, lambda: frechet_distance(self.features, features)),
             row(kernel, lambda: kernel_distance(self.features, features)),
         ]
 

@@ -43,3 +43,9 @@ def path(points: Tensor, steps: int, closed: bool = False, on_sphere: bool = Tru
         leg = min(int(time), legs - 1)
         codes.append(way(stops[leg], stops[leg + 1], (time - leg).reshape(1)))
     return torch.cat(codes)
+
+
+def between(starts: Tensor, stops: Tensor, t: Tensor, on_sphere: bool = True) -> Tensor:
+    """One point at t of each way from a start to its stop: (n, *shape), (n, *shape) and (n,) -> (n, *shape)."""
+    way = spherical if on_sphere else linear
+    return torch.cat([way(a, b, at.reshape(1)) for a, b, at in zip(starts, stops, t, strict=True)])
