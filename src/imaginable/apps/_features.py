@@ -25,7 +25,7 @@ from imaginable.training.train import train
 
 Kind = Literal["auto", "classifier", "random", "inception"]
 
-TRAINING = Training(images=60_000, batch=64)
+TRAINING = Training(images=75_000, batch=128)
 LEAST_OF_A_CLASS = 20
 _BLOCK = 256
 

@@ -33,6 +33,8 @@ STEP = 1e-2
 """along a path, whose length is 1: short enough to be straight, long enough for single precision"""
 BOUND_ITEMS, BOUND_DRAWS = 500, 20
 """of the likelihood's row; evaluate --likelihood takes more"""
+PATCHES = 16
+"""of every picture, for the sliced Wasserstein distance"""
 _BLOCK = 512
 
 
@@ -119,7 +121,7 @@ class Measured:
 
     def _of_textures(self, held_out: np.ndarray) -> Iterator[Row]:
         def compute() -> list[Score]:
-            return list(sliced_wasserstein(held_out, self.samples, self.reference.seed).values())
+            return list(sliced_wasserstein(held_out, self.samples, self.reference.seed, PATCHES).values())
 
         size = min(held_out.shape[1:3])
         sizes = [size]

@@ -35,10 +35,34 @@ class FeatureNetwork(nn.Module):
             maps.append(x)
         return maps
 
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.features(x)[-1].mean((2, 3)))
+        return logits.to(torch.float32)
+
+
+class ClassifierNetwork(nn.Module):
+    """(n, channels, s, s) -> logits (n, outputs), float32, from `summary`: (n, features), none negative.
+
+    Convolutions and pools halve the picture until at most 8 pixels are left on a side, and a linear layer sees all of
+    them: features that know where things are tell a blurred or misshapen picture from a good one, where means over the picture
+    hardly do (docs/results.md).
+    """
+
+    def __init__(self, shape: tuple[int, ...], width: int, outputs: int, features: int = 128) -> None:
+        super().__init__()
+        inputs, size, _ = shape
+        layers: list[nn.Module] = []
+        channels = width
+        while size > 8:
+            layers += [nn.Conv2d(inputs, channels, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
+            inputs, channels, size = channels, 2 * width, size // 2
+        layers += [nn.Flatten(), nn.Dropout(0.25), nn.Linear(inputs * size * size, features), nn.ReLU()]
+        self.body = nn.Sequential(*layers)
+        self.head = nn.Linear(features, outputs)
+
     def summary(self, x: Tensor) -> Tensor:
-        """The last map's means, on which the answers stand, (n, width of the last level)."""
-        means: Tensor = self.features(x)[-1].mean((2, 3))
-        return means
+        features: Tensor = self.body(x)
+        return features
 
     def forward(self, x: Tensor) -> Tensor:
         logits: Tensor = self.head(self.summary(x))
