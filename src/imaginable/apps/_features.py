@@ -60,7 +60,7 @@ class Extractor:
         """The same of items as networks take them, (n, *shape), not rounded to bytes."""
         if self.network is None:
             return x.numpy()
-        blocks = x.contiguous(memory_format=torch.channels_last).split(_BLOCK)
+        blocks = torch.split(x.contiguous(memory_format=torch.channels_last), _BLOCK)
         return torch.cat([self.network(block).float() for block in blocks]).numpy()
 
     @torch.no_grad()

@@ -63,7 +63,8 @@ class Reference:
         probabilities = self.extractor.probabilities(self.features)
         assert probabilities is not None, "asked of a classifier only"
         counts = np.bincount(probabilities.argmax(1), minlength=probabilities.shape[1])
-        return counts / counts.sum()
+        shares: np.ndarray = counts / counts.sum()
+        return shares
 
     @property
     def distance_figures(self) -> tuple[Figure, Figure]:
@@ -92,11 +93,11 @@ class Reference:
 def blur(pictures: np.ndarray, size: int = 3) -> np.ndarray:
     """uint8 (n, h, w, c) under a box filter of size x size pixels."""
     blurred = uniform_filter(pictures.astype(np.float32), (0, size, size, 0), mode="nearest")
-    return blurred.round().astype(np.uint8)
+    return np.asarray(blurred.round(), np.uint8)
 
 
 def noise(pictures: np.ndarray, seed: int, deviation: float = NOISE) -> np.ndarray:
     """uint8 (n, h, w, c) with Gaussian noise, its deviation in shares of the range."""
     random = np.random.Generator(np.random.Philox(seeds.derive(seed, "noise")))
     noisy = pictures + np.float32(255 * deviation) * random.standard_normal(pictures.shape, dtype=np.float32)
-    return noisy.round().clip(0, 255).astype(np.uint8)
+    return np.asarray(noisy.round().clip(0, 255), np.uint8)

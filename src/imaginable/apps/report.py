@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import base64
 import html
-import io
 import itertools
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 import torch
+from matplotlib.figure import Figure
 
 from imaginable import model as models
-from imaginable.apps import _diagnosis, _priors
+from imaginable.apps import _diagnosis, _page, _priors
 from imaginable.apps._pictures import Say
 from imaginable.core import config, files
 from imaginable.core.errors import UserError
-from imaginable.data import images
 from imaginable.data.dataset import Dataset
 from imaginable.methods import names, summary
 from imaginable.methods._method import Encodes, Samples, name_of
@@ -30,25 +27,11 @@ from imaginable.training import job as jobs
 from imaginable.training.run import Run, terms
 from imaginable.training.train import load_data
 
-matplotlib.use("agg")
-
-STYLE = """
-:root { color-scheme: light dark; --soft: color-mix(in srgb, currentColor 55%, transparent); }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.6rem; margin-bottom: 0 } h2 { font-size: 1.1rem; margin: 2rem 0 .4rem }
-p, td, figcaption { color: var(--soft) } code { font-size: .9em }
-figure { display: inline-block; margin: 0 1rem 1rem 0; vertical-align: top; max-width: 100% }
-img { image-rendering: pixelated; max-width: 100%; border-radius: 4px }
-img.plot { image-rendering: auto; background: #fff }
-article + article { border-top: 1px solid var(--soft); margin-top: 3rem; padding-top: 1rem }
-.warning { color: #b45309 }
-"""
-
 
 def write(folder: Path, dataset: Dataset | None = None) -> Path:
     """Writes the run's own report; returns its path."""
     run = Run(folder)
-    files.write_text(run.report, _page(run.folder.name, [_article(run, dataset)]))
+    files.write_text(run.report, _page.page(run.folder.name, [_article(run, dataset)]))
     return run.report
 
 
@@ -59,15 +42,9 @@ def report(runs: Sequence[Path], *, out: Path, say: Say = print) -> Path:
         run.require()
     if not found:
         raise UserError("report: name at least one run")
-    files.write_text(out, _page("imaginable", [_article(run, None) for run in found]))
+    files.write_text(out, _page.page("imaginable", [_article(run, None) for run in found]))
     say(f"report: {out}")
     return out
-
-
-def _page(title: str, articles: Sequence[str]) -> str:
-    head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>'
-    view = '<meta name="viewport" content="width=device-width, initial-scale=1">'
-    return f"{head}{view}<style>{STYLE}</style><main>{''.join(articles)}</main></html>\n"
 
 
 def _article(run: Run, dataset: Dataset | None) -> str:
@@ -124,7 +101,7 @@ def _health(lines: list[dict[str, Any]]) -> Iterator[str]:
     yield from _diagnosis.sentences(history[-1][1])
     chart = _diagnosis.charts(history)
     if chart:
-        yield _figure(chart, "png", "", scale=0.9, kind="plot")
+        yield _page.figure(chart, "png", "", scale=0.9, kind="plot")
     yield "<h2>Pictures</h2>"
 
 
@@ -136,13 +113,13 @@ def _latest(run: Run) -> Iterator[str]:
     for kind, caption in captions.items():
         sheets = run.sheets(kind)
         if sheets:
-            yield _figure(sheets[-1].read_bytes(), "png", caption, scale=1.0)
+            yield _page.figure(sheets[-1].read_bytes(), "png", caption, scale=1.0)
 
 
 def _fitted(model: Model) -> Iterator[str]:
     if model.fitted is None or model.trained.spec.kind != "images":
         return
-    yield _sheet(model.decode_array(model.latents(64)), 8, f"Samples from {_priors.describe(model)}")
+    yield _page.sheet(model.decode_array(model.latents(64)), 8, f"Samples from {_priors.describe(model)}")
 
 
 def _morph(model: Model, dataset: Dataset) -> Iterator[str]:
@@ -158,7 +135,7 @@ def _morph(model: Model, dataset: Dataset) -> Iterator[str]:
         return
     way = "along great circles" if model.can(Samples) else "along straight lines"
     rows = [model.decode_array(model.path(torch.stack([a, b]), 10)) for a, b in itertools.pairwise(stops)]
-    yield _sheet(np.concatenate(rows), 10, f"{caption}, {way}")
+    yield _page.sheet(np.concatenate(rows), 10, f"{caption}, {way}")
 
 
 def _through_time(run: Run) -> Iterator[str]:
@@ -169,7 +146,7 @@ def _through_time(run: Run) -> Iterator[str]:
     yield "<h2>The same codes through time</h2>"
     for number in chosen:
         seen = int(sheets[number].stem.rpartition("-")[2])
-        yield _figure(sheets[number].read_bytes(), "png", f"{seen:,} images", scale=0.5)
+        yield _page.figure(sheets[number].read_bytes(), "png", f"{seen:,} images", scale=0.5)
 
 
 def _curves(lines: list[dict[str, Any]]) -> str:
@@ -177,8 +154,6 @@ def _curves(lines: list[dict[str, Any]]) -> str:
     names = list(dict.fromkeys(name for line in lines for name in terms(line)))  # phases come and go
     if not names:
         return ""
-    from matplotlib.figure import Figure
-
     columns = min(4, len(names))
     rows_of_plots = -(-len(names) // columns)
     figure = Figure(figsize=(3.2 * columns, 2.4 * rows_of_plots), layout="constrained")
@@ -194,21 +169,4 @@ def _curves(lines: list[dict[str, Any]]) -> str:
         tail = values[len(values) // 10 :]
         if len(tail) > 1 and max(tail) > min(tail):  # the first steps would flatten all the rest
             axis.set_ylim(min(tail) - 0.05 * (max(tail) - min(tail)), max(tail) + 0.05 * (max(tail) - min(tail)))
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110)
-    return "<h2>Losses, against images seen</h2>" + _figure(buffer.getvalue(), "png", "", scale=0.9, kind="plot")
-
-
-def _sheet(arrays: np.ndarray, columns: int, caption: str) -> str:
-    buffer = io.BytesIO()
-    images.picture(images.sheet(arrays, columns)).save(buffer, format="PNG")
-    return _figure(buffer.getvalue(), "png", caption, scale=1.0)
-
-
-def _figure(content: bytes, form: str, caption: str, scale: float, kind: str = "sheet") -> str:
-    from PIL import Image
-
-    width = round(Image.open(io.BytesIO(content)).width * scale)
-    data = base64.b64encode(content).decode()
-    image = f'<img class="{kind}" width="{width}" alt="{html.escape(caption)}" src="data:image/{form};base64,{data}">'
-    return f"<figure>{image}<figcaption>{html.escape(caption)}</figcaption></figure>"
+    return "<h2>Losses, against images seen</h2>" + _page.plot(figure)

@@ -1,8 +1,8 @@
 """A classifier of the pictures at hand, whose last features generative models are measured by.
 
-Where pictures are far from photographs (Fashion-MNIST, icons, microscopy), features of a network that tells the data's
-own classes apart take the place of an ImageNet network's. Not a generative model, hence not listed: `evaluate` trains it
-by itself.
+Where pictures are far from photographs (Fashion-MNIST, icons, microscopy), features of a network that tells the
+data's own classes apart take the place of an ImageNet network's. Not a generative model, hence not listed: `evaluate`
+trains it by itself.
 
 Objective: E [ -log softmax(f(x))_y ], the network a small one of LeNet's kind (LeCun et al. 1998, "Gradient-Based
 Learning Applied to Document Recognition", doi:10.1109/5.726791) with ReLU, max pools and dropout.

@@ -58,7 +58,7 @@ def sliced_wasserstein(first: Array, second: Array, seed: int = 0, patches: int 
     directions = np.random.default_rng(seed).standard_normal((DIRECTIONS, PATCH * PATCH * first.shape[3]))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     directions = directions.astype(np.float32)
-    sizes, scores = _sizes(side), {}
+    sizes, scores = sizes_of(side), {}
     for depth, size in enumerate(sizes):
         of_first, of_second = (_patches(set_, depth, len(sizes), n, patches, seed) for set_ in (first, second))
         scores[size] = _level_score(of_first, of_second, directions)
@@ -119,9 +119,9 @@ def _patches(pictures: Array, depth: int, levels: int, n: int, count: int, seed:
     return found
 
 
-def _sizes(side: int) -> list[int]:
+def sizes_of(side: int) -> list[int]:
     """Of the pyramid's levels, finest first."""
-    return [side, *_sizes((side + 1) // 2)] if side // 2 >= COARSEST else [side]
+    return [side, *sizes_of((side + 1) // 2)] if side // 2 >= COARSEST else [side]
 
 
 def level(planes: Array, depth: int, levels: int) -> Array:

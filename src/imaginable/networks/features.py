@@ -44,8 +44,8 @@ class ClassifierNetwork(nn.Module):
     """(n, channels, s, s) -> logits (n, outputs), float32, from `summary`: (n, features), none negative.
 
     Convolutions and pools halve the picture until at most 8 pixels are left on a side, and a linear layer sees all of
-    them: features that know where things are tell a blurred or misshapen picture from a good one, where means over the picture
-    hardly do (docs/results.md).
+    them: features that know where things are tell a blurred or misshapen picture from a good one, where means over
+    the picture hardly do (docs/results.md).
     """
 
     def __init__(self, shape: tuple[int, ...], width: int, outputs: int, features: int = 128) -> None:
@@ -72,21 +72,23 @@ class ClassifierNetwork(nn.Module):
 class RandomFeatures(nn.Module):
     """(n, channels, h, w) -> (n, 112): means of the maps of a network with fixed random weights, at three sizes.
 
-    Such features know nothing of what pictures show, and are the same for everyone: they tell sets of pictures apart where
-    there are no labels to train others on (Naeem et al. 2020, arXiv:2002.09797, section 4 measure by them too).
+    Such features know nothing of what pictures show, and are the same for everyone: they tell sets of pictures apart
+    where there are no labels to train others on (Naeem et al. 2020, arXiv:2002.09797, propose random ones as well).
     """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         wides = (16, 32, 64)
-        self.convolutions = nn.ModuleList(
+        convolutions = [
             nn.Conv2d(before, after, 5, stride=2, padding=2)
             for before, after in zip((channels, *wides[:-1]), wides, strict=True)
-        )
+        ]
+        self.convolutions = nn.ModuleList(convolutions)
         generator = seeds.generator("random features")
-        for convolution in self.convolutions:
+        for convolution in convolutions:
             inputs = convolution.weight[0].numel()
             nn.init.normal_(convolution.weight, 0, math.sqrt(2 / inputs), generator=generator)
+            assert convolution.bias is not None
             nn.init.normal_(convolution.bias, 0, 0.1, generator=generator)
 
     def forward(self, x: Tensor) -> Tensor:
