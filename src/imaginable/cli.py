@@ -19,6 +19,7 @@ VERBS = {
     "arithmetic": "RUN A - B + C --out x.png   sums of codes",
     "encode": "RUN IMAGES --out codes.npz  codes, and the nearest pictures by code",
     "evaluate": "RUN DATA [--likelihood]     how good a model is, measured on data it has not seen",
+    "compare": "RUN RUN ... --data DATA     which of them is better, and at what: a table and a page",
     "export": "RUN --to diffusers --out DIR a folder that diffusers opens",
     "import": "PATH --run RUN              such a folder as a run",
     "report": "RUN [RUN ...] --out x.html  one page for several runs",

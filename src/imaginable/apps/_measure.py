@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -35,7 +36,7 @@ _BLOCK = 512
 _MSE = Figure("mse", "reconstruction, mean squared error", "lower")
 _PSNR = Figure("psnr", "reconstruction, PSNR", "higher", "dB")
 _SSIM = Figure("ssim", "reconstruction, SSIM", "higher")
-_BOUND = Figure("bound", f"log p(x), bound of {BOUND_DRAWS} draws", "higher", "nats")
+_BOUND = Figure("bound", f"log p(x), bound of {BOUND_DRAWS} draws", "higher")
 _BITS = Figure("bits_per_dimension", "bits per dimension, from it", "lower")
 
 
@@ -133,7 +134,8 @@ class Measured:
         found = bounds(
             lambda x, y, k: method.log_weights(nets, x, k, generator, y), items.x[:BOUND_ITEMS], BOUND_DRAWS, labels
         ).importance
-        yield _BOUND.row(_mean(found))
+        kind = {None: "density", 2: "binary"}.get(method.levels, "discrete")  # of one kind only do they compare
+        yield dataclasses.replace(_BOUND, unit=f"nats ({kind})").row(_mean(found))
         refusal = why_no_bits(method.levels, items.options.binarise)
         bits = bits_per_dimension(found, self.model.trained.spec.dimensions)
         yield _BITS.none(refusal) if refusal else _BITS.row(_mean(bits))

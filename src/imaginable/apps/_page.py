@@ -16,6 +16,9 @@ from imaginable.data import images
 
 matplotlib.use("agg")
 
+TINY = 40
+"""pixels on a side up to which pictures are shown twice as large"""
+
 STYLE = """
 :root { color-scheme: light dark; --soft: color-mix(in srgb, currentColor 55%, transparent); }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
@@ -23,7 +26,7 @@ h1 { font-size: 1.6rem; margin-bottom: 0 } h2 { font-size: 1.1rem; margin: 2rem 
 p, td, figcaption { color: var(--soft) } code { font-size: .9em }
 table { border-collapse: collapse; width: 100%; margin: .5rem 0 1rem }
 th, td { text-align: left; vertical-align: top; padding: .25rem .8rem .25rem 0 }
-th { font-weight: 600; font-size: .9rem }
+th { font-weight: 600; font-size: .9rem; white-space: nowrap }
 tr + tr td { border-top: 1px solid color-mix(in srgb, currentColor 18%, transparent) }
 td b { color: CanvasText }
 figure { display: inline-block; margin: 0 1rem 1rem 0; vertical-align: top; max-width: 100% }
@@ -41,15 +44,15 @@ def page(title: str, articles: Sequence[str]) -> str:
 
 
 def sheet(arrays: np.ndarray, columns: int, caption: str) -> str:
-    """uint8 pictures (n, h, w, c), so many to a row."""
-    return picture(images.sheet(arrays, columns), caption)
+    """uint8 pictures (n, h, w, c), so many to a row; tiny ones twice as large."""
+    return picture(images.sheet(arrays, columns), caption, scale=2.0 if arrays.shape[2] <= TINY else 1.0)
 
 
-def picture(array: np.ndarray, caption: str) -> str:
+def picture(array: np.ndarray, caption: str, scale: float = 1.0) -> str:
     """uint8 (h, w, c)."""
     buffer = io.BytesIO()
     images.picture(array).save(buffer, format="PNG")
-    return figure(buffer.getvalue(), "png", caption, scale=1.0)
+    return figure(buffer.getvalue(), "png", caption, scale)
 
 
 def figure(content: bytes, form: str, caption: str, scale: float, kind: str = "sheet") -> str:

@@ -38,7 +38,7 @@ def beside_training(measured: Measured) -> str:
     nearest = reference.items.show(reference.training[measured.drawn.to_training[1][:BESIDE]])
     page = images.pairs(measured.drawn.samples[:BESIDE], nearest, COLUMNS)
     caption = f"{BESIDE} samples, each above its nearest training image by the {reference.extractor.name} features"
-    return _page.picture(page, caption)
+    return _page.picture(page, caption, scale=2.0 if nearest.shape[2] <= _page.TINY else 1.0)
 
 
 def real(reference: Reference) -> str:

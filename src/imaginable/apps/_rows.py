@@ -14,7 +14,8 @@ Better = Literal["lower", "higher", "near one", "neither"]
 
 @dataclass(frozen=True)
 class Row:
-    """better: which way is good. of: what n counts. why: there is no figure, and this is the reason."""
+    """better: which way is good. of: what n counts. why: there is no figure, and this is the reason.
+    said: it is no figure, and this is what it is."""
 
     key: str
     name: str
@@ -23,23 +24,33 @@ class Row:
     score: Score | None = None
     why: str = ""
     of: str = ""
+    said: str = ""
 
     @property
     def text(self) -> str:
         """`2.95 ± 0.08 (n = 5,000)`, or `none: ...`."""
         if self.score is None:
-            return f"none: {self.why}"
-        value, error, n, interval = self.score
+            return self.short if self.said else f"none: {self.why}"
+        return f"{self.short} (n = {self.score.n:,}{f' {self.of}' if self.of else ''})"
+
+    @property
+    def short(self) -> str:
+        """The same without n or reason."""
+        if self.score is None:
+            return self.said or "none"
+        value, error, _, interval = self.score
         unit = f" {self.unit}" if self.unit else ""
         if interval is not None:
             low, high = (number(bound, 0.05 * value if math.isfinite(value) else bound) for bound in interval)
-            stated = f"{number(value, 0.05 * value)}{unit} (95 %: {low} to {high}; n = {n:,})"
-            return stated if math.isfinite(value) else f"at least {low}{unit} (95 %; n = {n:,})"
-        spread = f" ± {number(error, error)}" if math.isfinite(error) else ""
-        return f"{number(value, error)}{spread}{unit} (n = {n:,}{f' {self.of}' if self.of else ''})"
+            range_ = f"{number(value, 0.05 * value)}{unit}, 95 %: {low} to {high}"
+            return range_ if math.isfinite(value) else f"at least {low}{unit} (95 %)"
+        spread = f" ± {number(error, error)}" if error > 0 and math.isfinite(error) else ""
+        return f"{number(value, error)}{spread}{unit}"
 
     def written(self) -> dict[str, Any]:
         """For evaluation.json."""
+        if self.said:
+            return {"name": self.name, "said": self.said}
         if self.score is None:
             return {"name": self.name, "none": self.why}
         found = {"name": self.name, **self.score._asdict(), "unit": self.unit, "better": self.better}
@@ -57,6 +68,8 @@ def number(value: float, error: float) -> str:
     """As many digits as its error leaves: two of the error's."""
     if not math.isfinite(value):
         return "∞" if value > 0 else "none"
+    if error == 0 and value == int(value):  # a count
+        return f"{int(value):,}"
     size = error if math.isfinite(error) and error > 0 else abs(value) / 100
     digits = 2 if size <= 0 else max(0, 1 - math.floor(math.log10(size)))
     return f"{value:,.{min(digits, 10)}f}"
@@ -77,6 +90,13 @@ class Figure:
 
     def none(self, why: str) -> Row:
         return Row(self.key, self.name, self.better, self.unit, why=why, of=self.of)
+
+    def exactly(self, value: float) -> Row:
+        """A count, which has no error."""
+        return self.row(Score(value, 0.0, 1))
+
+    def fact(self, said: str) -> Row:
+        return Row(self.key, self.name, self.better, said=said)
 
 
 def rows(figures: Sequence[Figure], compute: Callable[[], Sequence[Score]]) -> list[Row]:

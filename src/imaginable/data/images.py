@@ -41,6 +41,19 @@ def sheet(images: np.ndarray, columns: int | None = None, gap: int = 2) -> np.nd
     return page
 
 
+def cut(page: np.ndarray, height: int, width: int, gap: int = 2) -> np.ndarray:
+    """The cells of a `sheet`, uint8 (rows * columns, height, width, c), empty ones included.
+
+    Raises ValueError for a page that is no sheet of such pictures.
+    """
+    inner = np.array(page.shape[:2]) - gap
+    if (inner % (height + gap, width + gap)).any():
+        raise ValueError(f"{page.shape[0]}x{page.shape[1]} pixels hold no whole number of {height}x{width} pictures")
+    down, across = inner // (height + gap, width + gap)
+    cells = page[gap:, gap:].reshape(down, height + gap, across, width + gap, page.shape[2])
+    return cells[:, :height, :, :width].transpose(0, 2, 1, 3, 4).reshape(-1, height, width, page.shape[2])
+
+
 def rows(groups: Sequence[np.ndarray]) -> np.ndarray:
     """Groups of uint8 (n, h, w, c) as one picture, a group to a row."""
     longest = max(len(group) for group in groups)
