@@ -1,4 +1,4 @@
-# make demo: environment, two models trained on the embedded sneakers, a report. make test: all checks.
+# make demo: environment, two models trained on the embedded sneakers, a comparison of them. make test: all checks.
 PYTHON ?= python3
 BIN := .venv/bin
 # wheels of the tested torch come first, so that nothing pulls another, much larger one
@@ -15,8 +15,10 @@ demo: .venv/ready
 	@test -f runs/demo-vae/report.html || $(BIN)/imaginable train $(VAE)
 	@test -f runs/demo-dcgan/report.html || $(BIN)/imaginable train $(DCGAN)
 	@$(BIN)/imaginable morph runs/demo-vae 0 1 2 3 --out runs/demo-morph.gif
-	@$(BIN)/imaginable report runs/demo-vae runs/demo-dcgan --out runs/demo.html
-	@echo "open runs/demo.html (report) and runs/demo-morph.gif; to train anew: rm -r runs/demo-*"
+	@$(BIN)/imaginable compare runs/demo-vae runs/demo-dcgan --data sneakers --out runs/demo.html > runs/demo.txt
+	@tail -n 1 runs/demo.txt
+	@echo "open runs/demo.html (which of the two is better, and at what) and runs/demo-morph.gif"
+	@echo "     runs/demo-vae/report.html and runs/demo-dcgan/report.html (how they trained); to train anew: rm -r runs/demo-*"
 
 test: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow"

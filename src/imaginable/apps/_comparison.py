@@ -9,7 +9,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from imaginable.apps import _page, _pictured
+from imaginable.apps import _page, _pictured, _priors
 from imaginable.apps._measure import Measured
 from imaginable.apps._reference import Reference
 from imaginable.apps._rows import Row
@@ -106,8 +106,10 @@ def page(comparison: Comparison) -> str:
         f"where the difference exceeds two of them.</p>",
         f"<p><b>{html.escape(tally(comparison))}.</b></p>",
         "<h2>Samples</h2>",
+        '<div class="side">',
         *(_pictured.samples(one, f"{name}: synthetic") for name, one in comparison.models.items()),
         _pictured.real(reference),
+        "</div>",
         *(_table(section, comparison) for section in comparison.sections if section.sides),
         "<h2>To compare the distances with</h2>",
         _pictured.frame(reference),
@@ -122,7 +124,8 @@ def page(comparison: Comparison) -> str:
 
 def _method(measured: Measured) -> str:
     name = measured.model.name
-    return summary(name) if name in names() else str(type(measured.model.method).__doc__)
+    said = summary(name) if name in names() else str(type(measured.model.method).__doc__)
+    return f"{said} Samples are drawn from {_priors.describe(measured.model)}." if measured.model.fitted else said
 
 
 def _table(section: Section, comparison: Comparison) -> str:
@@ -133,7 +136,7 @@ def _table(section: Section, comparison: Comparison) -> str:
         cells = [_bold(_cell(row, common), name == won) for name, row in side.items()]
         rows.append([html.escape(_of(side).name), *cells, html.escape(verdict(side))])
     head = ["", *map(html.escape, comparison.models), "who wins"]
-    return f"<h2>{section.title}</h2>{_page.table(head, rows)}"
+    return f"<h2>{section.title}</h2>{_page.table(head, rows, 'aligned')}"
 
 
 def _cell(row: Row, common: int) -> str:

@@ -30,6 +30,10 @@ th { font-weight: 600; font-size: .9rem; white-space: nowrap }
 tr + tr td { border-top: 1px solid color-mix(in srgb, currentColor 18%, transparent) }
 td b { color: CanvasText }
 figure { display: inline-block; margin: 0 1rem 1rem 0; vertical-align: top; max-width: 100% }
+.side { display: flex; gap: 1rem } .side figure { flex: 1 1 0; min-width: 0; margin-right: 0 }
+.side img { width: 100%; max-width: 36rem }
+.aligned { table-layout: fixed } .aligned :is(th, td) { overflow-wrap: break-word; white-space: normal }
+.aligned :is(th, td):is(:first-child, :last-child) { width: 27% }
 img { image-rendering: pixelated; max-width: 100%; border-radius: 4px }
 img.plot { image-rendering: auto; background: #fff }
 article + article { border-top: 1px solid var(--soft); margin-top: 3rem; padding-top: 1rem }
@@ -69,8 +73,8 @@ def plot(drawn: Figure, caption: str = "") -> str:
     return figure(buffer.getvalue(), "png", caption, scale=0.9, kind="plot")
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Cells are HTML already."""
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], kind: str = "") -> str:
+    """Cells are HTML already. kind: "aligned" gives tables of one page the same columns."""
     top = "".join(f"<th>{cell}</th>" for cell in head)
     body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
-    return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<table class="{kind}"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>'

@@ -69,7 +69,7 @@ class History:
             _TIME.fact(duration(seconds_of(self.lines))),
             _SEEN.exactly(self.lines[-1]["seen"]),
         ]
-        return [*rows, _DIAGNOSIS.fact(str(findings[-1][1]))] if findings else rows
+        return [*rows, _DIAGNOSIS.fact(findings[-1][1].names or str(findings[-1][1]))] if findings else rows
 
     def _losses(self) -> str:
         """Every term's mean and deviation over the run's second half."""

@@ -141,7 +141,7 @@ def _off_prior(numbers: Mapping[str, Any]) -> Finding | None:
     if nats < NO_SAMPLER:
         return Finding(
             mild,
-            f"{distance}: roughly one random code in {math.exp(numbers['off_prior']):.1f} lies among them",
+            f"{distance}: roughly one random code in {math.exp(numbers['off_prior']):,.0f} lies among them",
             "`sample` draws from a mixture fitted to the codes; raise --beta or lower --latents to close the gap",
         )
     return Finding(
