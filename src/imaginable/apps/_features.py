@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -26,21 +27,26 @@ from imaginable.training.train import train
 Kind = Literal["auto", "classifier", "random", "inception"]
 
 TRAINING = Training(images=75_000, batch=128)
+"""of a classifier, at most"""
+EPOCHS, LEAST_IMAGES = 8, 15_000
+"""fewer images where there are few: features that know the training pictures by heart put all others far away"""
 LEAST_OF_A_CLASS = 20
 _BLOCK = 256
+_PICTURES_OF_UNIT = 2_000
 
 
 @dataclass(frozen=True)
 class Extractor:
     """Turns uint8 pictures (n, h, w, c) into features (n, d), and probabilities of the data's classes if it has them.
 
-    name: goes with every figure. said: what it is, for a person. accuracy: on held-out pictures, of a classifier.
+    name: goes with every figure. said: what it is, for a person. unit: what the network's numbers are divided by.
     """
 
     name: str
     said: str
     network: Callable[[Tensor], Tensor] | None
     head: nn.Module | None = None
+    unit: float = 1.0
 
     def figure(self, of: str) -> str:
         """A figure's name: those by different features never share one. FD -> FD-classifier, FD-random, FID."""
@@ -61,14 +67,14 @@ class Extractor:
         if self.network is None:
             return x.numpy()
         blocks = torch.split(x.contiguous(memory_format=torch.channels_last), _BLOCK)
-        return torch.cat([self.network(block).float() for block in blocks]).numpy()
+        return torch.cat([self.network(block).float() for block in blocks]).numpy() / np.float32(self.unit)
 
     @torch.no_grad()
     def probabilities(self, features: np.ndarray) -> np.ndarray | None:
         """Of the classes, (n, classes), from features (n, d); None where there are none."""
         if self.head is None:
             return None
-        return torch.softmax(self.head(torch.from_numpy(features)).double(), 1).numpy()
+        return torch.softmax(self.head(torch.from_numpy(self.unit * features)).double(), 1).numpy()
 
 
 def choose(kind: Kind, options: DataOptions, dataset: Dataset, inception: Path | None, say: Say) -> Extractor:
@@ -84,8 +90,15 @@ def choose(kind: Kind, options: DataOptions, dataset: Dataset, inception: Path |
         raise UserError(f"--features classifier: {options.source} {refusal}; use --features random")
     if kind == "random" or refusal:
         because = "" if kind == "random" else f" ({options.source} {refusal})"
-        return _random(dataset.spec.shape[0], because)
-    return _classifier(options, dataset, say)
+        return _in_its_unit(_random(dataset.spec.shape[0], because), dataset)
+    return _in_its_unit(_classifier(options, dataset, say), dataset)
+
+
+def _in_its_unit(extractor: Extractor, dataset: Dataset) -> Extractor:
+    """With features of mean square 1 over training pictures, as the kernel distance's kernel expects."""
+    pictures = images.to_uint8(dataset.batch(dataset.train[:_PICTURES_OF_UNIT]).x)
+    square = float(np.square(extractor.features(pictures), dtype=np.float64).mean())
+    return replace(extractor, unit=math.sqrt(square) or 1.0)
 
 
 def _why_no_classifier(dataset: Dataset) -> str:
@@ -130,17 +143,22 @@ def _folder(options: DataOptions, dataset: Dataset) -> Path:
     """By content, so that the same pictures under another name find it again, and others never do."""
     spec, method = dataset.spec, Classifier()
     matters = [options.fit, options.background, options.limit, options.unlabelled, options.binarise]
-    fields = [config.to_mapping(method), config.to_mapping(TRAINING)]
+    fields = [config.to_mapping(method), config.to_mapping(_training(dataset))]
     name = cache.key("classifier", dataset.manifest["digest"], list(spec.shape), list(spec.classes), matters, fields)
     return cache.folder() / "classifiers" / name
 
 
+def _training(dataset: Dataset) -> Training:
+    return replace(TRAINING, images=min(TRAINING.images, max(LEAST_IMAGES, EPOCHS * len(dataset.train))))
+
+
 def _train(folder: Path, options: DataOptions, dataset: Dataset, say: Say) -> None:
     """Into `folder` once it is whole; what an interrupted training leaves is removed by the next."""
-    say(f"training a classifier on {options.source} for its features, once ({TRAINING.images:,} images)")
+    training = _training(dataset)
+    say(f"training a classifier on {options.source} for its features, once ({training.images:,} images)")
     run = folder.with_name(f".{folder.name}.training")
     shutil.rmtree(run, ignore_errors=True)
-    job = Job(Classifier(), options, TRAINING, str(run))
+    job = Job(Classifier(), options, training, str(run))
     fast.tune_process()
     with torch.random.fork_rng(devices=[]):
         from imaginable.apps._progress import Display
