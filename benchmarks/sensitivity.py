@@ -1,14 +1,15 @@
-"""Whether the figures of `imaginable evaluate` see what they should, in the right order, and what the verdicts make of it.
+"""Whether the figures of `imaginable evaluate` see what they should, in the right order, and what the verdicts say.
 
-    python benchmarks/sensitivity.py DATA [--size 28] [-n 2000]
+    python benchmarks/sensitivity.py DATA [--size 28] [-n 2000]        Fashion-MNIST: about two minutes
 
-Takes real pictures for samples and makes them worse, in five strengths each: blurred, noisy, without some classes (of
-data with ten or more), with repeats, with copies of training pictures. The training part is dealt out: to a quarter
-of it the classifier and the search for copies are confined, the rest is the pool of samples, classes as often as among
-the held-out pictures. So undegraded samples are as a perfect model's. Stronger degradations do more of the same to the
-same pictures.
+Takes real pictures for samples and makes them worse in five strengths each: blurred, noisy, without some classes (of
+data with ten or more), with repeats, with copies of training pictures. A stronger degradation does more of the same to
+the same pictures. The classifier is trained on a quarter of the training part, which is also where copies are looked
+for; the rest is the pool that samples come from, with every class as often as among the held-out pictures. So samples
+that nothing was done to are those of a perfect model.
 
-Prints a table of each, the figures that should see it marked, and the verdicts between neighbouring strengths.
+Prints a table of each degradation with the figures that should see it marked, and the verdicts between neighbouring
+strengths of the first of those.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ RISES, FALLS = 1, -1
 
 @dataclass(frozen=True)
 class Real:
-    """Real pictures beside the reference. pool: their indices, best taken from the front; n: as many samples."""
+    """Real pictures beside the reference. pool: their indices, of which the first n are the samples."""
 
     reference: Reference
     pool: np.ndarray
@@ -58,15 +59,15 @@ class Real:
 
     @cached_property
     def order(self) -> np.ndarray:
-        """Of the samples, for those that take the place of others."""
+        """Of the samples: those in front make way first, so that more of them do when a degradation is stronger."""
         return _random("order").permutation(self.n)
 
 
 def deal(options: DataOptions, dataset: Dataset, n: int, kind: Kind = "auto") -> Real:
-    """n held-out items, and a pool with at least as many of what is neither held out nor trained on."""
+    """At most n held-out items, and a pool with at least as many that are neither held out nor trained on."""
     shuffled = _random("deal").permutation(dataset.train)
     training, pool = np.split(shuffled, [len(shuffled) // 4])
-    # the key under which the classifier is kept must tell it from one trained on all of them
+    # the classifier is kept by this key, which must tell it from one trained on all of them
     manifest = dataset.manifest | {"digest": f"{dataset.manifest['digest']}, a quarter dealt by {SEED}"}
     dealt = dataclasses.replace(dataset, train=np.sort(training), manifest=manifest)
     held_out = _random("held out").permutation(dataset.held_out)
@@ -105,7 +106,7 @@ def noisy(real: Real, deviation: float) -> np.ndarray:
 
 
 def without_classes(real: Real, count: float) -> np.ndarray:
-    """Of the classes that remain there are more pictures; only where the pool has not enough of them they repeat."""
+    """More pictures of the classes that remain; only where the pool has not enough of them do some repeat."""
     kept = real.pool[real.reference.items.dataset.labels[real.pool] >= count]
     if len(kept) < real.n:
         print(f"without {count:g} classes only {len(kept):,} pictures remain: some come twice or more often")
@@ -113,7 +114,7 @@ def without_classes(real: Real, count: float) -> np.ndarray:
 
 
 def with_repeats(real: Real, share: float) -> np.ndarray:
-    """The first in the order make way for copies of the rest."""
+    """Some make way for copies of the rest."""
     replaced, rest = np.split(real.order, [round(share * real.n)])
     samples = real.samples.copy()
     samples[replaced] = samples[_random("repeats").choice(rest, len(replaced))]
@@ -121,7 +122,7 @@ def with_repeats(real: Real, share: float) -> np.ndarray:
 
 
 def with_copies(real: Real, share: float) -> np.ndarray:
-    """The first in the order make way for training pictures."""
+    """Some make way for training pictures."""
     replaced = real.order[: round(share * real.n)]
     samples = real.samples.copy()
     samples[replaced] = real.show(np.resize(real.reference.training, len(replaced)))
@@ -225,7 +226,7 @@ def table(found: dict[str, dict[str, Row]], sees: Mapping[str, int]) -> list[str
 
 def _cell(row: Row) -> str:
     if row.score is None:
-        return NONE
+        return "none"
     value, error = row.score.value, row.score.error
     return f"{number(value, error)} ± {number(error, error)}"
 
@@ -238,7 +239,7 @@ def show(degradation: Degradation, found: dict[str, dict[str, Row]]) -> tuple[in
     print()
     for less, more in pairwise(found):
         said = verdict({less: found[less][first], more: found[more][first]})
-        print(f"  {first}: {said.partition(', which')[0]}")
+        print(f"  {first}: {said.partition(', which')[0].removesuffix('.')}")
     pairs = [
         right
         for key, way in degradation.sees.items()
