@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
+import tempfile
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from imaginable.apps._pictures import Say
-from imaginable.core import config, fast
+from imaginable.core import config, fast, files
 from imaginable.core.errors import UserError
 from imaginable.data import cache, images
 from imaginable.data.dataset import DataOptions, Dataset
@@ -34,7 +35,7 @@ _BLOCK = 256
 class Extractor:
     """Turns uint8 pictures (n, h, w, c) into features (n, d), and probabilities of the data's classes if it has them.
 
-    name: goes with every figure. said: what it is, for a person. accuracy: on held-out pictures, of a classifier.
+    name: goes with every figure. said: what it is, for a person. head: of a classifier, from features to classes.
     """
 
     name: str
@@ -136,20 +137,21 @@ def _folder(options: DataOptions, dataset: Dataset) -> Path:
 
 
 def _train(folder: Path, options: DataOptions, dataset: Dataset, say: Say) -> None:
-    """Into `folder` once it is whole; what an interrupted training leaves is removed by the next."""
+    """Into `folder` once it is whole: of an interrupted training nothing is left."""
     say(f"training a classifier on {options.source} for its features, once ({TRAINING.images:,} images)")
-    run = folder.with_name(f".{folder.name}.training")
-    shutil.rmtree(run, ignore_errors=True)
-    job = Job(Classifier(), options, TRAINING, str(run))
     fast.tune_process()
-    with torch.random.fork_rng(devices=[]):
+    with files.explained(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".") as temporary, torch.random.fork_rng(devices=[]):
         from imaginable.apps._progress import Display
 
-        with Display(job, dataset, say) as display:
-            for report in train(job, dataset=dataset):
+        run = Path(temporary) / folder.name
+        job = Job(Classifier(), options, TRAINING, str(run))
+        with Display(job, dataset, say) as display, closing(train(job, dataset=dataset)) as reports:
+            for report in reports:
                 display.show(report)
-    (run / "model").replace(folder)
-    shutil.rmtree(run, ignore_errors=True)
+        if not folder.exists():  # else another process was faster
+            (run / "model").replace(folder)
 
 
 @torch.no_grad()

@@ -37,7 +37,9 @@ def beside_training(measured: Measured) -> str:
         return ""
     nearest = reference.items.show(reference.training[measured.drawn.to_training[1][:BESIDE]])
     page = images.pairs(measured.drawn.samples[:BESIDE], nearest, COLUMNS)
-    caption = f"{BESIDE} samples, each above its nearest training image by the {reference.extractor.name} features"
+    caption = (
+        f"{len(nearest)} samples, each above its nearest training image by the {reference.extractor.name} features"
+    )
     return _page.picture(page, caption)
 
 

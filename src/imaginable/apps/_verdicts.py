@@ -40,6 +40,8 @@ def _badness(row: Row) -> float:
 def _compared(best: str, first: Row, next_best: str, second: Row) -> str:
     assert first.score is not None
     assert second.score is not None
+    if _badness(first) == _badness(second):
+        return f"No winner: {best} and {next_best} are equally good."
     if first.score.interval and second.score.interval:
         return _by_intervals(best, first, next_best, second)
     gap = abs(_badness(first) - _badness(second))
