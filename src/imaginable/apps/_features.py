@@ -90,7 +90,7 @@ def choose(kind: Kind, options: DataOptions, dataset: Dataset, inception: Path |
 
 
 def _why_no_classifier(dataset: Dataset) -> str:
-    """Empty where there are at least two classes with enough training pictures each."""
+    """Empty where there are at least two classes with enough training pictures each, of a size it takes."""
     known = dataset.labels[dataset.train]
     counts = np.bincount(known[known >= 0], minlength=len(dataset.spec.classes))
     enough = int((counts >= LEAST_OF_A_CLASS).sum())
@@ -98,6 +98,8 @@ def _why_no_classifier(dataset: Dataset) -> str:
         return "has no classes to train a classifier on"
     if enough < 2:
         return f"has {enough} of the 2 classes with at least {LEAST_OF_A_CLASS} training pictures a classifier needs"
+    if not Classifier.sizes.takes(dataset.spec.shape[-1]):
+        return f"has pictures of {dataset.spec.shape[-1]} px, and the classifier takes at most {Classifier.sizes.most}"
     return ""
 
 
