@@ -28,7 +28,8 @@ from imaginable.core.optimizers import Adam, RMSprop
 from imaginable.core.sizes import Sizes
 from imaginable.core.types import DataSpec, Kind
 from imaginable.data.dataset import DataOptions, Dataset
-from imaginable.methods import _storage
+from imaginable.methods import _method, _storage
+from imaginable.methods._classifier import Classifier
 from imaginable.methods._method import (
     Bounds,
     Decodes,
@@ -38,7 +39,6 @@ from imaginable.methods._method import (
     Samples,
     Trained,
     Vitals,
-    find,
     name_of,
 )
 from imaginable.training import checkpoint
@@ -50,7 +50,15 @@ from imaginable.training.state import State
 from imaginable.training.train import train
 
 NAMES = methods.names()
-CASES = [(name, kind) for name in NAMES for kind in sorted(find(name).consumes)]
+PRIVATE = {"_classifier": Classifier}
+"""not listed, but trained, saved and loaded like any other"""
+
+
+def find(name: str) -> type[Method[Any]]:
+    return PRIVATE.get(name) or _method.find(name)
+
+
+CASES = [(name, kind) for name in [*NAMES, *PRIVATE] for kind in sorted(find(name).consumes)]
 every_method = pytest.mark.parametrize("name", NAMES)
 every_case = pytest.mark.parametrize(("name", "kind"), CASES)
 both_precisions = pytest.mark.parametrize("precision", ["float32", "bfloat16"])
@@ -289,7 +297,7 @@ def test_saved_is_loaded(name: str, kind: str, build: Build, tmp_path: Path) -> 
     _storage.save(trained, tmp_path / "model", {"seed": 3})
     torch.manual_seed(1)
     before = torch.get_rng_state()
-    loaded = _storage.load(tmp_path / "model")
+    loaded = _storage.load(tmp_path / "model", PRIVATE.get(name))
     assert torch.equal(torch.get_rng_state(), before), "loading leaves the caller's randomness alone"
     assert (loaded.method, loaded.spec) == (trained.method, trained.spec)
     assert _storage.about(tmp_path / "model") == {"seed": 3}

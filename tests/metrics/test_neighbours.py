@@ -147,3 +147,11 @@ def test_too_few_samples_are_refused() -> None:
         duplicates(X[:9], 0.1)
     with pytest.raises(ValueError, match="above 0"):
         duplicates(X, 0.0)
+
+
+def test_so_many_copies_among_real_images_that_no_distance_is_left_are_refused() -> None:
+    real = np.random.default_rng(0).normal(size=(200, 3))
+    assert close_pair_distance(real) > 0
+    real[:4] = real[4:8]  # eight of 200 have a copy
+    with pytest.raises(Undefined, match=r"1% of the real images or more look exactly like another.*remove copies"):
+        close_pair_distance(real)

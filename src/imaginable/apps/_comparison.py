@@ -76,7 +76,7 @@ def lines(comparison: Comparison) -> Iterator[str]:
             if said:
                 yield f"    {said}"
     yield f"n = {common:,} unless said otherwise; ± is the standard error"
-    yield "To compare with, against the same held-out items:"
+    yield "To compare with, against as many training items:"
     for name, rows in comparison.reference.frame.items():
         yield f"  {name}: {', '.join(f'{row.name} {row.short}' for row in rows)}"
     yield tally(comparison)

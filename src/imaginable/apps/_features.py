@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-import shutil
+import tempfile
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from imaginable.apps._pictures import Say
-from imaginable.core import config, fast
+from imaginable.core import config, fast, files
 from imaginable.core.errors import UserError
 from imaginable.data import cache, images
 from imaginable.data.dataset import DataOptions, Dataset
@@ -39,7 +40,8 @@ _PICTURES_OF_UNIT = 2_000
 class Extractor:
     """Turns uint8 pictures (n, h, w, c) into features (n, d), and probabilities of the data's classes if it has them.
 
-    name: goes with every figure. said: what it is, for a person. unit: what the network's numbers are divided by.
+    name: goes with every figure. said: what it is, for a person. head: of a classifier, from features to classes.
+    unit: what the network's numbers are divided by.
     """
 
     name: str
@@ -102,7 +104,7 @@ def _in_its_unit(extractor: Extractor, dataset: Dataset) -> Extractor:
 
 
 def _why_no_classifier(dataset: Dataset) -> str:
-    """Empty where there are at least two classes with enough training pictures each."""
+    """Empty where there are at least two classes with enough training pictures each, of a size it takes."""
     known = dataset.labels[dataset.train]
     counts = np.bincount(known[known >= 0], minlength=len(dataset.spec.classes))
     enough = int((counts >= LEAST_OF_A_CLASS).sum())
@@ -110,6 +112,8 @@ def _why_no_classifier(dataset: Dataset) -> str:
         return "has no classes to train a classifier on"
     if enough < 2:
         return f"has {enough} of the 2 classes with at least {LEAST_OF_A_CLASS} training pictures a classifier needs"
+    if not Classifier.sizes.takes(dataset.spec.shape[-1]):
+        return f"has pictures of {dataset.spec.shape[-1]} px, and the classifier takes at most {Classifier.sizes.most}"
     return ""
 
 
@@ -153,21 +157,22 @@ def _training(dataset: Dataset) -> Training:
 
 
 def _train(folder: Path, options: DataOptions, dataset: Dataset, say: Say) -> None:
-    """Into `folder` once it is whole; what an interrupted training leaves is removed by the next."""
+    """Into `folder` once it is whole: of an interrupted training nothing is left."""
     training = _training(dataset)
     say(f"training a classifier on {options.source} for its features, once ({training.images:,} images)")
-    run = folder.with_name(f".{folder.name}.training")
-    shutil.rmtree(run, ignore_errors=True)
-    job = Job(Classifier(), options, training, str(run))
     fast.tune_process()
-    with torch.random.fork_rng(devices=[]):
+    with files.explained(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".") as temporary, torch.random.fork_rng(devices=[]):
         from imaginable.apps._progress import Display
 
-        with Display(job, dataset, say) as display:
-            for report in train(job, dataset=dataset):
+        run = Path(temporary) / folder.name
+        job = Job(Classifier(), options, training, str(run))
+        with Display(job, dataset, say) as display, closing(train(job, dataset=dataset)) as reports:
+            for report in reports:
                 display.show(report)
-    (run / "model").replace(folder)
-    shutil.rmtree(run, ignore_errors=True)
+        if not folder.exists():  # else another process was faster
+            (run / "model").replace(folder)
 
 
 @torch.no_grad()

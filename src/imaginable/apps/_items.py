@@ -76,7 +76,12 @@ def choose(model: Model, data: str, most: int, *, everything: bool, binarise: bo
     order = np.random.Generator(np.random.Philox(seeds.derive(seed, "evaluate"))).permutation(len(index))
     index = index[np.sort(order[:most])]
     drawn = ", binarised once with a fixed seed" if options.binarise else ""
-    return Items(options, dataset, index, f"{len(index):,} of the {which} of {data}{drawn} (seed {seed})")
+    read = "" if dataset.spec.kind == "points" else f", read as {_read(dataset.spec.shape)} like the model's own"
+    return Items(options, dataset, index, f"{len(index):,} of the {which} of {data}{read}{drawn} (seed {seed})")
+
+
+def _read(shape: tuple[int, ...]) -> str:
+    return f"{shape[2]}x{shape[1]} {'grey' if shape[0] == 1 else 'colour'}"
 
 
 def _options(model: Model, data: str, binarise: bool) -> DataOptions:

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from imaginable.apps._of_samples import Drawn
 from imaginable.apps._reference import Reference
 from imaginable.apps._rows import Figure, Row, row
 from imaginable.core import seeds
+from imaginable.core.errors import UserError
 from imaginable.data import images
 from imaginable.methods._method import Bounds, Decodes, Encodes, Quantises, Samples
 from imaginable.metrics import structure
@@ -64,14 +66,22 @@ class Measured:
         parts = []
         for at in range(0, len(codes), _BLOCK):  # kept as bytes: floats of thousands of large pictures would not fit
             own = None if self.labels is None else self.labels[at : at + _BLOCK]
-            x = self.model.decode_tensor(codes[at : at + _BLOCK], own)
+            x = self._decoded(codes[at : at + _BLOCK], own)
             parts.append(images.to_uint8(x) if self.reference.items.are_pictures else x.numpy())
         return Drawn(np.concatenate(parts), self.reference)
 
     @cached_property
     def rebuilt(self) -> Tensor:
         """Reconstructions of the held-out items."""
-        return self.model.decode_tensor(self.model.encode_tensor(self.reference.items.x, self.labels), self.labels)
+        return self._decoded(self.model.encode_tensor(self.reference.items.x, self.labels), self.labels)
+
+    def _decoded(self, codes: Tensor, labels: Tensor | None) -> Tensor:
+        x = self.model.decode_tensor(codes, labels)
+        if not bool(x.isfinite().all()):  # a byte has no NaN: it would turn black
+            raise UserError(
+                f"{self.model.origin()}: what the model makes is no numbers, so nothing can be measured of it"
+            )
+        return x
 
     @cached_property
     def rows(self) -> list[Row]:
@@ -102,31 +112,39 @@ class Measured:
         starts, stops = (self.model.latents(pairs, seeds.derive(seed, "path", end), label=labels) for end in (0, 1))
         where = torch.rand(pairs, generator=seeds.generator(seed, "path")) * (1 - STEP)
         before, after = (
-            self.reference.extractor.features_of(
-                self.model.decode_tensor(self.model.between(starts, stops, at), labels)
-            )
+            self.reference.extractor.features_of(self._decoded(self.model.between(starts, stops, at), labels))
             for at in (where, where + STEP)
         )
         return perceptual_path_length(before, after, STEP)
 
+    @property
+    def _similarities(self) -> tuple[Figure, ...]:
+        """Of pictures only: PSNR, SSIM, and SSIM at several scales."""
+        if not self.reference.items.are_pictures:
+            return ()
+        scales = _scales(self.reference.items.seen)
+        return _PSNR, _SSIM, Figure("ms_ssim", f"reconstruction, MS-SSIM{scales}", "higher")
+
     def _reconstruction(self) -> Iterator[Row]:
         if not (self.model.can(Encodes) and self.model.can(Decodes)):
-            yield _PSNR.none(f"{self.model.name} has no encoder")
+            for figure in (_MSE, *self._similarities):
+                yield figure.none(f"{self.model.name} has no encoder")
             return
         errors = mean_squared_error(self.reference.items.x, self.rebuilt)
         yield _MSE.row(_mean(errors))
-        if not self.reference.items.are_pictures:
+        if not self._similarities:
             return
-        yield _PSNR.row(_mean(peak_signal_to_noise(errors)))
+        psnr, ssim, multiscale = self._similarities
         real, rebuilt = self.reference.items.seen, images.to_uint8(self.rebuilt)
-        yield row(_SSIM, lambda: _mean(structure.structural_similarity(real, rebuilt)))
-        multiscale = Figure("ms_ssim", f"reconstruction, MS-SSIM{_scales(real)}", "higher")
+        yield psnr.row(_mean(peak_signal_to_noise(errors)))
+        yield row(ssim, lambda: _mean(structure.structural_similarity(real, rebuilt)))
         yield row(multiscale, lambda: _mean(structure.multiscale_structural_similarity(real, rebuilt)))
 
     def _likelihood(self) -> Iterator[Row]:
         method, items = self.model.method, self.reference.items
         if not isinstance(method, Bounds):
-            yield _BOUND.none(f"{self.model.name} has no likelihood")
+            for figure in (_BOUND, _BITS):
+                yield figure.none(f"{self.model.name} has no likelihood")
             return
         generator = seeds.generator(self.reference.seed, "likelihood")
         labels = None if self.labels is None else self.labels[:BOUND_ITEMS]
@@ -139,6 +157,12 @@ class Measured:
         refusal = why_no_bits(method.levels, items.options.binarise)
         bits = bits_per_dimension(found, self.model.trained.spec.dimensions)
         yield _BITS.none(refusal) if refusal else _BITS.row(_mean(bits))
+
+
+def refuse_broken(model: Model, run: Path) -> None:
+    """Raises UserError for a model with weights that are no numbers."""
+    if not all(bool(value.isfinite().all()) for value in model.trained.networks.state_dict().values()):
+        raise UserError(f"{run}: the model has weights that are no numbers, so nothing can be measured of it")
 
 
 def why_no_bits(levels: int | None, binarised: bool) -> str:
@@ -158,4 +182,4 @@ def _scales(pictures: np.ndarray) -> str:
     """Where there are fewer than the paper's five."""
     side = min(pictures.shape[1:3])
     count = structure.scales(side) if side >= structure.WINDOW else 0
-    return f" ({count} scales)" if 0 < count < len(structure.WEIGHTS) else ""
+    return f" ({count} scale{'s' if count > 1 else ''})" if 0 < count < len(structure.WEIGHTS) else ""

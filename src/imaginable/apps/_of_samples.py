@@ -25,7 +25,6 @@ MANIFOLD = (
     Figure("density", "density of real items around samples", "higher"),
     Figure("coverage", "coverage (real items with a sample near)", "higher"),
 )
-CLASSES = Figure("class_divergence", "class histogram against held-out", "lower", "nats")
 SHARPNESS = Figure("sharpness", "sharpness (1 = as sharp as real)", "near one")
 DUPLICATES = (
     Figure("duplicates", "near-duplicates (real: 0.01)", "lower"),
@@ -65,18 +64,33 @@ class Drawn:
         probabilities = self.reference.extractor.probabilities(self.features)
         if probabilities is None:
             return
-        score = Figure("classifier_score", f"classifier score, at most {probabilities.shape[1]}", "higher")
+        score, divergence = _of_classes(self.reference)
         yield row(score, lambda: classifier_score(probabilities))
-        yield row(CLASSES, lambda: class_divergence(probabilities.argmax(1), self.reference.shares))
+        yield row(divergence, lambda: class_divergence(probabilities.argmax(1), self.reference.shares))
 
     def _textures(self) -> Iterator[Row]:
         real, seed = self.reference.items.seen, self.reference.seed
-        levels = sizes_of(min(real.shape[1:3]))
-        figures = [Figure(f"swd_{at}", f"sliced Wasserstein at {at} px, x 1,000", "lower") for at in levels]
-        yield from rows(figures, lambda: list(sliced_wasserstein(real, self.samples, seed, PATCHES).values()))
+        yield from rows(
+            _of_textures(self.reference), lambda: list(sliced_wasserstein(real, self.samples, seed, PATCHES).values())
+        )
 
 
 def without(reference: Reference, why: str) -> Iterator[Row]:
     """The same rows of a model that draws nothing."""
-    for figure in (*reference.distance_figures, *MANIFOLD, SHARPNESS, *DUPLICATES, COPIES):
+    classes = () if reference.extractor.head is None else _of_classes(reference)
+    pictured = (SHARPNESS, *_of_textures(reference)) if reference.items.are_pictures else ()
+    for figure in (*reference.distance_figures, *MANIFOLD, *classes, *pictured, *DUPLICATES, COPIES):
         yield figure.none(why)
+
+
+def _of_classes(reference: Reference) -> tuple[Figure, Figure]:
+    most = len(reference.items.dataset.spec.classes)
+    return (
+        Figure("classifier_score", f"classifier score, at most {most}", "higher"),
+        Figure("class_divergence", "class histogram against held-out", "lower", "nats"),
+    )
+
+
+def _of_textures(reference: Reference) -> list[Figure]:
+    levels = sizes_of(min(reference.items.seen.shape[1:3]))
+    return [Figure(f"swd_{at}", f"sliced Wasserstein at {at} px, x 1,000", "lower") for at in levels]

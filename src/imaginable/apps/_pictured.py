@@ -37,7 +37,9 @@ def beside_training(measured: Measured) -> str:
         return ""
     nearest = reference.items.show(reference.training[measured.drawn.to_training[1][:BESIDE]])
     page = images.pairs(measured.drawn.samples[:BESIDE], nearest, COLUMNS)
-    caption = f"{BESIDE} samples, each above its nearest training image by the {reference.extractor.name} features"
+    caption = (
+        f"{len(nearest)} samples, each above its nearest training image by the {reference.extractor.name} features"
+    )
     return _page.picture(page, caption, scale=2.0 if nearest.shape[2] <= _page.TINY else 1.0)
 
 
@@ -70,7 +72,9 @@ def spectra(reference: Reference, sets: Mapping[str, np.ndarray]) -> str:
 def frame(reference: Reference) -> str:
     """The distances of sets that one knows what to think of."""
     rows = [[html.escape(name), *map(cell, found)] for name, found in reference.frame.items()]
-    return _page.table(["against held-out items", *(row.name for row in next(iter(reference.frame.values())))], rows)
+    return _page.table(
+        ["against as many training items", *(row.name for row in next(iter(reference.frame.values())))], rows
+    )
 
 
 def cell(row: Row | None) -> str:

@@ -41,9 +41,11 @@ class Row:
         value, error, _, interval = self.score
         unit = f" {self.unit}" if self.unit else ""
         if interval is not None:
-            low, high = (number(bound, 0.05 * value if math.isfinite(value) else bound) for bound in interval)
-            range_ = f"{number(value, 0.05 * value)}{unit}, 95 %: {low} to {high}"
-            return range_ if math.isfinite(value) else f"at least {low}{unit} (95 %)"
+            low, high = interval
+            if not math.isfinite(value):
+                return f"at least {number(low, low)}{unit} (95 %)"
+            stated, lower, upper = (number(one, (high - low) / 4) for one in (value, low, high))
+            return f"{stated}{unit}, 95 %: {lower} to {upper}"
         spread = f" ± {number(error, error)}" if error > 0 and math.isfinite(error) else ""
         return f"{number(value, error)}{spread}{unit}"
 
@@ -54,13 +56,15 @@ class Row:
         if self.score is None:
             return {"name": self.name, "none": self.why}
         found = {"name": self.name, **self.score._asdict(), "unit": self.unit, "better": self.better}
-        return {name: _writable(value) for name, value in found.items() if value is not None}
+        return {name: writable(value) for name, value in found.items() if value is not None}
 
 
-def _writable(value: Any) -> Any:
-    """JSON has no infinity and no NaN."""
-    if isinstance(value, tuple):
-        return [_writable(one) for one in value]
+def writable(value: Any) -> Any:
+    """As JSON can say it, which has no infinity and no NaN: None takes their place."""
+    if isinstance(value, dict):
+        return {name: writable(one) for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [writable(one) for one in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
@@ -72,7 +76,7 @@ def number(value: float, error: float) -> str:
         return f"{int(value):,}"
     size = error if math.isfinite(error) and error > 0 else abs(value) / 100
     digits = 2 if size <= 0 else max(0, 1 - math.floor(math.log10(size)))
-    return f"{value:,.{min(digits, 10)}f}"
+    return f"{value:z,.{min(digits, 10)}f}"  # z: no minus before what rounds to 0
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,9 @@ def verdict(found: Mapping[str, Row]) -> str:
     if winner(found):
         return f"{best} wins over {second}{stated}."
     if _badness(known[best]) == _badness(known[second]):
-        return "No winner: the same."
+        return f"No winner: {best} and {second} are equally good."
+    if math.isnan(_error(known[best], known[second])):
+        return f"No winner: {best} is ahead of {second}, but the error is not known."
     return f"No winner: {best} is ahead of {second}{stated}, which is within the error."
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from imaginable import model as models
 from imaginable.apps import _comparison, _features, _items, _speed
 from imaginable.apps._comparison import Comparison, Section
-from imaginable.apps._measure import Measured
+from imaginable.apps._measure import Measured, refuse_broken
 from imaginable.apps._pictures import Say
 from imaginable.apps._reference import Reference
-from imaginable.apps._rows import Figure, Row
+from imaginable.apps._rows import Figure, Row, writable
 from imaginable.apps._stability import History, spread_over_seeds
 from imaginable.core import files
 from imaginable.core.errors import UserError
@@ -59,6 +59,8 @@ def compare(
     if len(folders) < 2:
         raise UserError("compare takes two runs or more: imaginable compare RUN RUN --data DATA")
     loaded = dict(zip(_names(folders), (models.load(folder) for folder in folders), strict=True))
+    for folder, model in zip(folders, loaded.values(), strict=True):
+        refuse_broken(model, folder)
     _refuse_unlike(loaded)
     first = next(iter(loaded.values()))
     items = _items.choose(first, data, n, everything=everything, binarise=binarise, seed=seed, say=say)
@@ -73,7 +75,7 @@ def compare(
         say(line)
     files.write_text(out, _comparison.page(comparison))
     figures = out.with_suffix(".json")
-    files.write_text(figures, json.dumps(_comparison.written(comparison), indent=1))
+    files.write_text(figures, json.dumps(writable(_comparison.written(comparison)), indent=1, allow_nan=False))
     say(f"open {out} (the figures are in {figures})")
     return comparison
 

@@ -14,10 +14,10 @@ from torch import Tensor
 from imaginable import model as models
 from imaginable.apps import _features, _items, _page, _pictured
 from imaginable.apps._items import Items
-from imaginable.apps._measure import Measured, why_no_bits
+from imaginable.apps._measure import Measured, refuse_broken, why_no_bits
 from imaginable.apps._pictures import Say
 from imaginable.apps._reference import Reference
-from imaginable.apps._rows import table
+from imaginable.apps._rows import table, writable
 from imaginable.core import files, seeds
 from imaginable.core.errors import UserError
 from imaginable.methods._method import Bounds, Decodes, Encodes, Quantises
@@ -62,11 +62,13 @@ def evaluate(
     for flag, value in (("--n", n), ("--samples", samples), ("--items", items)):
         if value < 1:
             raise UserError(f"{flag} {value}: must be at least 1")
+    path = out or Path(run) / "evaluation.json"
+    before = _before(path)
     model = models.load(run)
+    refuse_broken(model, run)
     most = items if likelihood or compression else n
     chosen = _items.choose(model, data, most, everything=everything, binarise=binarise, seed=seed, say=say)
     say(f"{model.name} ({run}) on {chosen.said}")
-    path = out or Path(run) / "evaluation.json"
     found: dict[str, Any] = {}
     if likelihood:
         found = _likelihood(model, chosen, samples, seed, path, say)
@@ -79,10 +81,21 @@ def evaluate(
         page = path.with_suffix(".html")
         files.write_text(page, _page.page(f"{model.origin()}, measured", [_article(measured)]))
         say(f"pictures: {page}")
-    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    files.write_text(path, json.dumps({**before, **found}, indent=1))
+    files.write_text(path, json.dumps(writable({**before, **found}), indent=1, allow_nan=False))
     say(f"written to {path}")
     return found
+
+
+def _before(path: Path) -> dict[str, Any]:
+    """What stands in the file already, which other measurements are added to."""
+    if path.suffix != ".json":
+        raise UserError(f"--out {path}: must end in .json; pictures go beside it, in a page of the same name")
+    if not path.exists():
+        return {}
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(f"{path}: not a file of measurements; remove it, or write elsewhere with --out") from error
 
 
 # ---- the table
@@ -94,9 +107,10 @@ def _measure(measured: Measured, say: Say) -> dict[str, Any]:
     say(f"by {extractor.said}")
     for line in table(measured.rows):
         say(line)
-    say("  ± is the standard error; n counts samples or items. To compare with, against the same held-out items:")
+    say("  ± is the standard error; n counts samples or items. To compare with, against as many training items:")
     for name, rows in reference.frame.items():
-        say(f"  {name}: {', '.join(f'{row.name} {row.text}' for row in rows)}")
+        known = [f"{row.name} {row.text}" for row in rows if row.score is not None]  # the table says why not
+        say(f"  {name}: {', '.join(known) or 'none'}")
     return {
         "measured": {row.key: row.written() for row in measured.rows},
         "frame": {name: {row.key: row.written() for row in rows} for name, rows in reference.frame.items()},

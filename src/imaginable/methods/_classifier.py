@@ -57,5 +57,6 @@ class Classifier(Method[ClassifierNetworks]):
     def loss(self, nets: ClassifierNetworks, batch: Batch, progress: Progress) -> Loss:
         assert batch.label is not None, "the loop refuses data without classes"
         logits = nets.classifier(batch.x)  # (n, classes)
-        each = F.cross_entropy(logits, batch.label, ignore_index=-1, reduction="none")  # 0 where the class is unknown
-        return Loss(each.mean(), loss=each.mean(), right=(logits.argmax(1) == batch.label).float().mean())
+        known = (batch.label >= 0).sum().clamp(min=1)  # where the class is unknown, there is nothing to learn
+        loss = F.cross_entropy(logits, batch.label, ignore_index=-1, reduction="sum") / known
+        return Loss(loss, loss=loss, right=(logits.argmax(1) == batch.label).sum() / known)

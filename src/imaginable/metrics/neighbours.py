@@ -89,10 +89,14 @@ def close_pair_distance(real: Array, share: float = 0.01) -> float:
     held-out items (n, d) is only the lowest `share` of them. In units of the features.
 
     It shrinks as n grows: take as many real items as samples. The real items themselves then have `share` duplicates
-    and a support of about n / share: that is the most the test can tell. Undefined for fewer than 1 / share items.
+    and a support of about n / share: that is the most the test can tell. Undefined for fewer than 1 / share items, and
+    where so many of them are copies of others that the distance would be 0.
     """
     _enough(real, share, "real images")
-    return float(np.quantile(nearest(real, real, itself=True)[0], share))
+    distance = float(np.quantile(nearest(real, real, itself=True)[0], share))
+    if not distance > 0:
+        raise Undefined(f"{share:.0%} of the real images or more look exactly like another of them: remove copies")
+    return distance
 
 
 def _enough(items: Array, share: float, what: str) -> None:
