@@ -77,8 +77,7 @@ def lines(comparison: Comparison) -> Iterator[str]:
                 yield f"    {said}"
     yield f"n = {common:,} unless said otherwise; ± is the standard error"
     yield "To compare with, against as many training items:"
-    for name, rows in comparison.reference.frame.items():
-        yield f"  {name}: {', '.join(f'{row.name} {row.short}' for row in rows)}"
+    yield from comparison.reference.frame_lines()
     yield tally(comparison)
 
 

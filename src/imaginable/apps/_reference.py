@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -96,6 +97,12 @@ class Reference:
             found["held-out items, blurred by a 3x3 box"] = self._between(training, self.extractor.features(blurred))
             found[f"held-out items, with {NOISE:.0%} noise"] = self._between(training, self.extractor.features(noisy))
         return found
+
+    def frame_lines(self) -> Iterator[str]:
+        """The same for a terminal; reasons for what is none are in the table already."""
+        for name, found in self.frame.items():
+            known = [f"{one.name} {one.text}" for one in found if one.score is not None]
+            yield f"  {name}: {', '.join(known) or 'none'}"
 
 
 def blur(pictures: np.ndarray, size: int = 3) -> np.ndarray:

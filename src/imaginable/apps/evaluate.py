@@ -108,9 +108,8 @@ def _measure(measured: Measured, say: Say) -> dict[str, Any]:
     for line in table(measured.rows):
         say(line)
     say("  ± is the standard error; n counts samples or items. To compare with, against as many training items:")
-    for name, rows in reference.frame.items():
-        known = [f"{row.name} {row.text}" for row in rows if row.score is not None]  # the table says why not
-        say(f"  {name}: {', '.join(known) or 'none'}")
+    for line in reference.frame_lines():
+        say(line)
     return {
         "measured": {row.key: row.written() for row in measured.rows},
         "frame": {name: {row.key: row.written() for row in rows} for name, rows in reference.frame.items()},
