@@ -159,7 +159,9 @@ def _through_time(comparison: Comparison) -> str:
         values, errors = ([getattr(score, what) for _, score in quality] for what in ("value", "error"))
         axis.errorbar(seen, values, errors, label=name, linewidth=1.5, capsize=2, marker=".")
     axis.axhline(0, color="black", linewidth=0.8)
-    axis.set_yscale("symlog", linthresh=max(1e-9, min(abs(q[-1][1].error) for q in known.values())))
+    noise = max(1e-9, *(quality[-1][1].error for quality in known.values()))
+    axis.set_yscale("symlog", linthresh=noise)  # what is within the error of 0 is drawn in proportion
+    axis.set_ylim(bottom=-2 * noise)
     axis.set_xlabel("images seen", fontsize=9)
     axis.set_title(f"{comparison.reference.distance_figures[1].name} of the samples of each snapshot", fontsize=10)
     axis.tick_params(labelsize=8)
