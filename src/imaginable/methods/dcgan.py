@@ -27,7 +27,7 @@ from torch import Tensor
 from imaginable.core.optimizers import Adam, Optimizer
 from imaginable.core.sizes import Sizes
 from imaginable.core.types import Batch, DataSpec, Loss, Progress
-from imaginable.methods._adversarial import Adversaries, draw_fakes, drawn, tell_apart
+from imaginable.methods._adversarial import Adversaries, draw_fakes, drawn, judged, tell_apart
 from imaginable.methods._method import Method, Phase, Trained
 from imaginable.networks.dcgan import DcganDiscriminator, DcganGenerator
 from imaginable.objectives.adversarial import nonsaturating_loss
@@ -81,7 +81,7 @@ class Dcgan(Method[Adversaries]):
         return tell_apart(nets, batch)
 
     def generator_loss(self, nets: Adversaries, batch: Batch, progress: Progress) -> Loss:
-        loss = nonsaturating_loss(nets.discriminator(drawn(batch))).mean()
+        loss = nonsaturating_loss(judged(nets, drawn(batch))).mean()
         return Loss(loss, generator=loss)
 
     def latent_shape(self, spec: DataSpec) -> tuple[int, ...]:

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from imaginable.core.optimizers import Adam, Optimizer
 from imaginable.core.types import Batch, DataSpec, Loss, Progress
-from imaginable.methods._adversarial import Adversaries, draw_fakes, drawn, tell_apart
+from imaginable.methods._adversarial import Adversaries, draw_fakes, drawn, judged, tell_apart
 from imaginable.methods._method import Method, Phase, Trained
 from imaginable.networks.mlp import Mlp
 from imaginable.objectives.adversarial import minimax_loss, nonsaturating_loss
@@ -81,7 +81,7 @@ class Gan(Method[Adversaries]):
         return tell_apart(nets, batch)
 
     def generator_loss(self, nets: Adversaries, batch: Batch, progress: Progress) -> Loss:
-        fake = nets.discriminator(drawn(batch))
+        fake = judged(nets, drawn(batch))
         objective = minimax_loss if self.objective == "minimax" else nonsaturating_loss
         loss = objective(fake).mean()
         return Loss(loss, generator=loss)

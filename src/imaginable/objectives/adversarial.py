@@ -20,6 +20,39 @@ def nonsaturating_loss(fake: Tensor) -> Tensor:
     return F.softplus(-fake)
 
 
+def least_squares_discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
+    """½ (D(x) - 1)² + ½ D(G(z))²: Mao et al. 2017, "Least Squares GAN", arXiv:1611.04076, equation 9. (n,)"""
+    return 0.5 * (real - 1).square() + 0.5 * fake.square()
+
+
+def least_squares_generator_loss(fake: Tensor) -> Tensor:
+    """½ (D(G(z)) - 1)²: the other side of equation 9. (n,)"""
+    return 0.5 * (fake - 1).square()
+
+
+def wasserstein_critic_loss(real: Tensor, fake: Tensor) -> Tensor:
+    """D(G(z)) - D(x): minus the dual form of the Wasserstein distance, for a critic that is 1-Lipschitz.
+
+    Arjovsky, Chintala & Bottou 2017, "Wasserstein GAN", arXiv:1701.07875, equation 2. (n,)
+    """
+    return fake - real
+
+
+def wasserstein_generator_loss(fake: Tensor) -> Tensor:
+    """-D(G(z)): the other side of the same. (n,)"""
+    return -fake
+
+
+def relativistic_loss(better: Tensor, worse: Tensor) -> Tensor:
+    """-log σ(D(better) - D(worse)): each real item is paired with a fake one, and the players differ in which is which.
+
+    The discriminator descends it with (real, fake), the generator with (fake, real). Jolicoeur-Martineau 2019, "The
+    relativistic discriminator", arXiv:1807.00734; Huang et al. 2024, "The GAN is dead; long live the GAN!",
+    arXiv:2501.05441. (n,)
+    """
+    return F.softplus(worse - better)
+
+
 def hinge_discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
     """½ max(0, 1 - D(x)) + ½ max(0, 1 + D(G(z))): what is judged right by more than 1 counts no more.
 
