@@ -19,7 +19,7 @@ from imaginable.data import images
 from imaginable.data.dataset import DataOptions
 from imaginable.data.decode import Unreadable, decode
 from imaginable.data.shape import Shape, shape_of
-from imaginable.latent import interpolate
+from imaginable.latent import interpolate, truncate
 from imaginable.latent.prior import FittedPrior, fit
 from imaginable.methods import _storage
 from imaginable.methods._method import Decodes, Encodes, Method, Quantises, Samples, Trained, name_of
@@ -97,9 +97,14 @@ class Model:
 
     # ---- codes
 
-    def latents(self, n: int, seed: int = 0, prior: Prior = "auto", label: Label = None) -> Tensor:
+    def latents(
+        self, n: int, seed: int = 0, prior: Prior = "auto", label: Label = None, truncation: float | None = None
+    ) -> Tensor:
         """n codes from a prior: plain is the method's own, fitted one fitted to codes of the training data, and
-        auto is the fitted one where there is one. Raises UserError without any."""
+        auto is the fitted one where there is one. truncation: the normal prior cut off at ± so many deviations.
+        Raises UserError without any."""
+        if truncation is not None:
+            return self._truncated(self.latents(n, seed, "plain", label), truncation, prior)
         generator = seeds.generator(seed, "sample")
         if prior == "fitted" and self.fitted is None:
             raise UserError(f"{self.name}: no prior is fitted yet (in Python: model = model.fit_prior(images))")
@@ -115,6 +120,13 @@ class Model:
             self.trained.networks, n, self.trained.spec, generator, label=self.labels(label, n)
         )
         return z
+
+    def _truncated(self, z: Tensor, threshold: float, prior: Prior) -> Tensor:
+        if not self._is_gaussian or prior == "fitted":
+            raise UserError(f"truncation is of a normal prior, and {self.name} draws from another: leave it out")
+        if not threshold > 0:
+            raise UserError(f"truncation {threshold}: a number above 0 was expected, such as 0.7")
+        return truncate.truncated(z, threshold)
 
     def fit_prior(self, pictures: Pictures, components: int = 10, label: Label = None) -> Model:
         """This model with a mixture of Gaussians fitted to the codes of `pictures` as its prior.

@@ -26,6 +26,7 @@ def sample(
     grid: bool = True,
     prior: Prior = "auto",
     label: str | None = None,
+    truncation: float | None = None,
     say: Say = print,
 ) -> Path:
     """Draws n items; returns the folder written.
@@ -33,8 +34,9 @@ def sample(
     grid: also one sheet of all. prior: where codes come from. plain is the method's own prior; fitted is a
     mixture of Gaussians fitted to the codes of the run's training data, which is done first if it was not, and
     kept with the model; auto is the fitted one where there is one. label: the class to draw, of a model that was
-    told the classes; without it all classes in turn, one to a row of the sheet. Points come as samples.npy and
-    a plot.
+    told the classes; without it all classes in turn, one to a row of the sheet. truncation: draw from the normal
+    prior cut off at ± so many deviations: 0.7 gives fewer kinds of pictures and mostly better ones. Points come as
+    samples.npy and a plot.
     """
     if n < 1:
         raise UserError(f"-n {n}: must be at least 1")
@@ -42,9 +44,9 @@ def sample(
     if prior == "fitted" and model.fitted is None:
         model = _priors.fit(model, _pictures.training_data(run, "--prior fitted"), say)
     labels = model.in_turn(n) if label is None else model.labels(label, n)
-    z = model.latents(n, seed, prior, labels)
+    z = model.latents(n, seed, prior, labels, truncation)
     if model.can(Encodes):
-        say(f"prior: {_named(model, prior)}")
+        say(f"prior: {_named(model, 'plain' if truncation else prior)}")
     out = out or Path(run) / "sampled"
     origin = model.origin(seed)
     if model.trained.spec.kind == "points":
