@@ -5,18 +5,23 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from imaginable.core.types import Batch, Loss
+from imaginable.core.types import Batch, Loss, Progress
+from imaginable.nn.augment import Augment
 from imaginable.objectives.adversarial import discriminator_loss
 
 
 class Adversaries(nn.Module):
-    """Two players, and what is done to every item before the discriminator sees it (no player; may hold a strength)."""
+    """Two players, and what is done to every item before the discriminator sees it.
 
-    def __init__(self, generator: nn.Module, discriminator: nn.Module, augment: nn.Module | None = None) -> None:
+    The augmentation is no player: nothing in it is learned by descent. Its strength, where it has one, moves with
+    the discriminator, in `adjust_augmentation`.
+    """
+
+    def __init__(self, generator: nn.Module, discriminator: nn.Module, augment: Augment | None = None) -> None:
         super().__init__()
         self.generator = generator
         self.discriminator = discriminator
-        self.augment = augment or nn.Identity()
+        self.augment = augment or Augment("none")
 
 
 def generated(nets: Adversaries, z: Tensor, label: Tensor | None = None) -> Tensor:
@@ -44,8 +49,26 @@ def drawn(batch: Batch) -> Tensor:
     return batch.drawn
 
 
+def noted(nets: Adversaries, real: Tensor) -> dict[str, Tensor]:
+    """Tells an adaptive augmentation how the discriminator judges real items, (n,): above 0 is real. The terms to log.
+
+    Where no logit is meant to be 0 for the undecided (Wasserstein, relativistic), `real` is D(x) - D(G(z)).
+    """
+    if nets.augment.mode != "adaptive":
+        return {}
+    nets.augment.note(real)
+    return {"strength": nets.augment.strength}
+
+
+def adjust_augmentation(nets: Adversaries, batch: Batch, progress: Progress) -> None:
+    """Moves the strength of an adaptive augmentation by what was noted: `after` of the discriminator's phase."""
+    if nets.augment.mode == "adaptive":
+        nets.augment.adjust()
+
+
 def tell_apart(nets: Adversaries, batch: Batch) -> Loss:
     """The discriminator's loss on real and fake items in two passes (a shared pass would share batch statistics)."""
     real, fake = judged(nets, batch.x), judged(nets, drawn(batch))
     loss = discriminator_loss(real, fake).mean()
-    return Loss(loss, discriminator=loss, real=torch.sigmoid(real).mean(), fake=torch.sigmoid(fake).mean())
+    chances = {"real": torch.sigmoid(real).mean(), "fake": torch.sigmoid(fake).mean()}
+    return Loss(loss, discriminator=loss, **chances, **noted(nets, real))

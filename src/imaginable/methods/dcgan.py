@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import ClassVar, Literal, final
 
 import torch
 from torch import Tensor
@@ -27,9 +27,10 @@ from torch import Tensor
 from imaginable.core.optimizers import Adam, Optimizer
 from imaginable.core.sizes import Sizes
 from imaginable.core.types import Batch, DataSpec, Loss, Progress
-from imaginable.methods._adversarial import Adversaries, draw_fakes, drawn, judged, tell_apart
+from imaginable.methods._adversarial import Adversaries, adjust_augmentation, draw_fakes, drawn, judged, tell_apart
 from imaginable.methods._method import Method, Phase, Trained
 from imaginable.networks.dcgan import DcganDiscriminator, DcganGenerator
+from imaginable.nn.augment import Augment
 from imaginable.objectives.adversarial import nonsaturating_loss
 
 
@@ -57,11 +58,14 @@ class Dcgan(Method[Adversaries]):
     """Adam's learning rate"""
     beta1: float = 0.5
     """Adam's first beta"""
+    augment: Literal["none", "diff", "adaptive"] = "none"
+    """for few pictures, what is done to all before D sees them: always (diff), or as much as is needed (adaptive)"""
 
     def networks(self, spec: DataSpec, given: Mapping[str, Trained]) -> Adversaries:
         return Adversaries(
             DcganGenerator(self.latents, spec.shape, self.width),
             DcganDiscriminator(spec.shape, self.width),
+            Augment(self.augment),
         )
 
     def optimizers(self) -> dict[str, Optimizer]:
@@ -70,7 +74,7 @@ class Dcgan(Method[Adversaries]):
 
     def phases(self) -> tuple[Phase[Adversaries], ...]:
         return (
-            Phase("discriminator", self.discriminator_loss),
+            Phase("discriminator", self.discriminator_loss, after=adjust_augmentation),
             Phase("generator", self.generator_loss, draw=self.fakes),
         )
 

@@ -1,0 +1,191 @@
+"""What is done to every picture, real or made, before a discriminator sees it, so that few are not learned by heart.
+
+diff: Zhao et al. 2020, "Differentiable Augmentation for Data-Efficient GAN Training", arXiv:2006.10738.
+adaptive: Karras et al. 2020, "Training Generative Adversarial Networks with Limited Data", arXiv:2006.06676.
+
+Both rest on the same fact: where real and made pictures are changed alike, and the generator's gradient passes through
+the change, the distributions of changed pictures agree only if those of the pictures do, as long as no change is so
+frequent that it looks like the data's own. So the generator does not learn to make changed pictures.
+
+Differs from the papers: adaptive has the colour changes and the cutout of diff, integer translations, and scaling and
+rotation by a little in one bilinear resampling; no anisotropic scaling, hue, filters or noise. Mirroring is left to
+`--flip`, which knows whether it is harmless.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from imaginable.core import distributed
+
+Mode = Literal["none", "diff", "adaptive"]
+
+TARGET = 0.6
+"""share of real items that are judged real, less the share judged made: above it, a discriminator overfits"""
+LARGEST_STRENGTH = 0.8
+"""above it, changes leak into what is generated"""
+# share of the newest phase in the running mean of the signs: about the four phases that the paper waits for
+_NEWEST = 0.25
+_SHIFT = 1 / 8  # of the side, at most
+_ZOOM = 0.2  # deviation of log₂ of the factor
+_ANGLE = math.pi / 12  # at most, either way
+
+
+class Augment(nn.Module):
+    """Square pictures (n, c, size, size) in [-1, 1], changed, in their own precision; every item has its own draws.
+
+    none: as they are. diff: colour, translation and cutout, always. adaptive: those, scaling and rotation, each with
+    probability `strength`. The strength begins at 0, where pictures are passed through untouched, and is moved by how
+    real items are judged: tell `note` in the discriminator's loss, and `adjust` once after its step.
+    adjust_images: so many images take the strength from 0 to 1. The paper has 500,000, for runs of millions; a fifth
+    of that lets a run of 100,000 images reach what it needs, and a long one wavers little more.
+
+    Draws come from torch's global generator. Points (n, d) pass through. Without batch statistics: items stay
+    independent. Differentiable twice, as gradient penalties need.
+    """
+
+    def __init__(self, mode: Mode, adjust_images: int = 100_000) -> None:
+        super().__init__()
+        self.mode = mode
+        self.adjust_images = adjust_images
+        if mode == "adaptive":
+            self.strength: Tensor
+            self.sign: Tensor
+            self.newest: Tensor
+            self.register_buffer("strength", torch.zeros(()))  # p
+            self.register_buffer("sign", torch.zeros(()))  # r_t, the running mean of sign D(real)
+            self.register_buffer("newest", torch.zeros(2))  # signs summed since the last adjustment, and their number
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.mode == "none" or x.ndim != 4 or (self.mode == "adaptive" and not self.strength):
+            return x
+        with torch.autocast(x.device.type, enabled=False):
+            x = self._colour(x)
+            x = self._place(x)
+            return self._cut(x)
+
+    @torch.no_grad()
+    def note(self, logits: Tensor) -> None:
+        """How real items of the newest phase, or of a part of it, were judged, (n,): above 0 is real."""
+        self.newest += torch.stack([logits.sign().sum(), logits.new_tensor(len(logits))])
+
+    @torch.no_grad()
+    def adjust(self) -> None:
+        """p moves by (images noted) / adjust_images towards r_t = 0.6; the same in all processes."""
+        signs, images = distributed.average(self.newest) * distributed.ranks()
+        self.sign.lerp_(signs / images, _NEWEST)
+        self.strength += (self.sign - TARGET).sign() * images / self.adjust_images
+        self.strength.clamp_(0, LARGEST_STRENGTH)
+        self.newest.zero_()
+
+    def _colour(self, x: Tensor) -> Tensor:
+        brightness = self._sometimes(_uniform(x, -0.5, 0.5), 0)
+        saturation = self._sometimes(_uniform(x, 0, 2), 1)
+        contrast = self._sometimes(_uniform(x, 0.5, 1.5), 1)
+        return recoloured(x, brightness, saturation, contrast)
+
+    def _place(self, x: Tensor) -> Tensor:
+        most = round(_SHIFT * x.shape[-1])
+        shift = self._sometimes(_integers(x, -most, most), 0)
+        if self.mode == "diff":
+            still = x.new_zeros(len(x))
+            return placed(x, shift, still + 1, still, "zeros")
+        zoom = self._sometimes(torch.exp2(_ZOOM * torch.randn(len(x), device=x.device, dtype=x.dtype)), 1)
+        angle = self._sometimes(_uniform(x, -_ANGLE, _ANGLE), 0)
+        return placed(x, shift, zoom, angle, "reflection")
+
+    def _cut(self, x: Tensor) -> Tensor:
+        return cut(x, self._sometimes(_integers(x, 0, x.shape[-1] - 1), -math.inf))
+
+    def _sometimes(self, drawn: Tensor, neutral: float) -> Tensor:
+        """What was drawn for an item (n, ...), or in an adaptive augmentation else what leaves it as it is."""
+        if self.mode == "diff":
+            return drawn
+        chosen = torch.rand(len(drawn), *[1] * (drawn.ndim - 1), device=drawn.device) < self.strength
+        return torch.where(chosen, drawn, neutral)
+
+
+def _uniform(x: Tensor, least: float, most: float) -> Tensor:
+    """A number for every item of x, (n,)."""
+    return least + (most - least) * torch.rand(len(x), device=x.device, dtype=x.dtype)
+
+
+def _integers(x: Tensor, least: int, most: int) -> Tensor:
+    """Two whole numbers for every item of x, both ends included, (n, 2)."""
+    return torch.randint(least, most + 1, (len(x), 2), device=x.device).to(x.dtype)
+
+
+def recoloured(x: Tensor, brightness: Tensor, saturation: Tensor, contrast: Tensor) -> Tensor:
+    """b is added, colours go s times as far from their pixel's grey, and that c times as far from the item's mean.
+
+    x: (n, c, h, w); grey pictures have no saturation. The others: (n,); 0, 1 and 1 change nothing. As one affine map:
+    c (s x + (1 - s) grey) + (1 - c) mean + b, where grey is the mean over channels.
+    """
+    b, s, c = (one.view(-1, 1, 1, 1) for one in (brightness, saturation, contrast))
+    coloured = s * x + (1 - s) * x.mean(1, keepdim=True) if x.shape[1] > 1 else x
+    return c * coloured + (1 - c) * x.mean((1, 2, 3), keepdim=True) + b
+
+
+def placed(x: Tensor, shift: Tensor, zoom: Tensor, angle: Tensor, padding: Literal["zeros", "reflection"]) -> Tensor:
+    """x zoomed and turned about its centre, then shifted, in one bilinear resampling.
+
+    x: (n, c, size, size). shift: (n, 2), pixels to the right and down. zoom: (n,), above 1 enlarges. angle: (n,),
+    radians counter-clockwise. padding: what is seen beyond the picture's edge.
+    """
+    size = x.shape[-1]
+    # every pixel asks where it came from: first in pixels from the centre, then in halves of the side
+    pixels = torch.arange(size, device=x.device, dtype=x.dtype) - (size - 1) / 2
+    right = (pixels - shift[:, 0, None])[:, None, :]  # (n, 1, size)
+    down = (pixels - shift[:, 1, None])[:, :, None]  # (n, size, 1)
+    cos, sin = ((of(angle) / zoom)[:, None, None] for of in (torch.cos, torch.sin))
+    source = torch.stack([cos * right - sin * down, sin * right + cos * down], dim=-1) * (2 / size)
+    resampled: Tensor = _Resample.apply(x, source, padding)  # type: ignore[no-untyped-call]
+    return resampled
+
+
+def cut(x: Tensor, centre: Tensor) -> Tensor:
+    """A box of half the sides becomes grey (0). centre: (n, 2), column and row; a box at the edge is cut off there."""
+    size = x.shape[-1]
+    offset = torch.arange(size, device=x.device) - centre[:, :, None]  # (n, 2, size)
+    inside = (offset >= -(size // 4)) & (offset < size // 2 - size // 4)
+    return x.masked_fill(inside[:, None, 0, None, :] & inside[:, None, 1, :, None], 0.0)
+
+
+class _Resample(torch.autograd.Function):
+    """grid_sample at given places, differentiable in x as often as wished.
+
+    torch's own could be differentiated once in the older releases that the package supports; as it is linear in x,
+    its gradient is its transpose and the gradient of that is itself.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, source: Tensor, padding: str) -> Tensor:
+        ctx.save_for_backward(source)
+        ctx.shape, ctx.padding = x.shape, padding
+        return F.grid_sample(x, source, padding_mode=padding, align_corners=False)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        return _Transpose.apply(gradients[0], ctx.saved_tensors[0], ctx.padding, ctx.shape), None, None  # type: ignore[no-untyped-call]
+
+
+class _Transpose(torch.autograd.Function):
+    """What `_Resample` does to gradients."""
+
+    @staticmethod
+    def forward(ctx: Any, gradient: Tensor, source: Tensor, padding: str, shape: torch.Size) -> Tensor:
+        ctx.save_for_backward(source)
+        ctx.padding = padding
+        with torch.enable_grad():
+            x = gradient.new_zeros(shape).requires_grad_()
+            y = F.grid_sample(x, source, padding_mode=padding, align_corners=False)
+        return torch.autograd.grad(y, x, gradient)[0]
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        return _Resample.apply(gradients[0], ctx.saved_tensors[0], ctx.padding), None, None, None  # type: ignore[no-untyped-call]
