@@ -5,7 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from imaginable.core.types import Batch, Loss
+from imaginable.core.types import Batch, DataSpec, Loss
+from imaginable.networks.dcgan import DcganDiscriminator, DcganGenerator
+from imaginable.networks.mlp import Mlp
 from imaginable.objectives.adversarial import discriminator_loss
 
 
@@ -49,3 +51,15 @@ def tell_apart(nets: Adversaries, batch: Batch) -> Loss:
     real, fake = judged(nets, batch.x), judged(nets, drawn(batch))
     loss = discriminator_loss(real, fake).mean()
     return Loss(loss, discriminator=loss, real=torch.sigmoid(real).mean(), fake=torch.sigmoid(fake).mean())
+
+
+def usual_generator(spec: DataSpec, latents: int, width: int, hidden: list[int]) -> nn.Module:
+    """DCGAN's of that width for pictures, fully connected with these hidden layers for points."""
+    return DcganGenerator(latents, spec.shape, width) if spec.kind == "images" else Mlp([latents, *hidden], spec.shape)
+
+
+def usual_critic(spec: DataSpec, width: int, hidden: list[int], normalise: bool = True, bias: bool = True) -> nn.Module:
+    """The same for the other player. normalise, bias: as in networks/dcgan.py; points are never normalised."""
+    if spec.kind == "images":
+        return DcganDiscriminator(spec.shape, width, normalise, bias)
+    return nn.Sequential(Mlp([spec.dimensions, *hidden], (1,), bias=bias), nn.Flatten(0))
