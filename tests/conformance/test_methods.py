@@ -94,6 +94,11 @@ def moments(method: Method[Any]) -> list[float]:
     return found
 
 
+def batches(method: Method[Any]) -> int:
+    """Of one cycle: every repetition of a phase takes another."""
+    return 1 + sum(phase.repeat - 1 for phase in method.phases())
+
+
 def belongs(name: str, player: str) -> bool:
     return name.startswith(f"{player}.")
 
@@ -115,14 +120,19 @@ def watched_cycle(state: State, feed: Feed) -> tuple[list[Turn], dict[str, Tenso
     turns: list[Turn] = []
     was = tensors(state.networks)
     player = next((phase.player for phase in state.phases if phase.draw), "")
+    held: set[str] = set()
+
+    def hold() -> None:
+        held.update(name for name, parameter in state.networks.named_parameters() if parameter.grad is not None)
 
     def end_turn(following: str) -> None:
         nonlocal was, player
         now = tensors(state.networks)
         moved = {name for name in now if not torch.equal(now[name], was[name])}
-        holding = {name for name, parameter in state.networks.named_parameters() if parameter.grad is not None}
-        turns.append(Turn(player, moved, holding))
+        hold()
+        turns.append(Turn(player, moved, set(held)))
         state.networks.zero_grad(set_to_none=True)
+        held.clear()
         was, player = now, following
 
     def watched(phase: Phase[Any]) -> Phase[Any]:
@@ -130,7 +140,12 @@ def watched_cycle(state: State, feed: Feed) -> tuple[list[Turn], dict[str, Tenso
             end_turn(phase.player)
             return phase.loss(*arguments)
 
-        return dataclasses.replace(phase, loss=loss)
+        def after(*arguments: Any) -> None:
+            hold()  # now: a repeated phase drops its gradients before its next loss
+            if phase.after:
+                phase.after(*arguments)
+
+        return dataclasses.replace(phase, loss=loss, after=after)
 
     state.phases = tuple(watched(phase) for phase in state.phases)
     terms = state.cycle(feed, state.job.training.images)
@@ -231,20 +246,21 @@ def assert_equal(one: Any, two: Any, where: str = "state") -> None:
 def test_resumed_is_uninterrupted_bit_for_bit(
     name: str, kind: str, precision: str, tiny_dataset: TinyDataset, tiny_job: TinyJob, tmp_path: Path
 ) -> None:
-    dataset = tiny_dataset(kind)
+    dataset, one = tiny_dataset(kind), 8 * batches(find(name)())  # images of a cycle, of eight
+    times = {"images": 8 * one, "snapshot_every": 4 * one, "checkpoint_every": 2 * one, "precision": precision}
     whole, closed, killed = (
-        tiny_job(find(name), tmp_path / folder, precision=precision) for folder in ("whole", "closed", "killed")
+        tiny_job(find(name), tmp_path / folder, **times) for folder in ("whole", "closed", "killed")
     )
     for report in train(whole, dataset=dataset):
-        if report.seen == 24:  # what a kill would leave: its last checkpoint is at 16
+        if report.seen == 3 * one:  # what a kill would leave: its last checkpoint is at the second cycle
             shutil.copytree(whole.run, killed.run)
     stream = train(closed, dataset=dataset)
-    next(report for report in stream if report.seen == 24)
+    next(report for report in stream if report.seen == 3 * one)
     stream.close()
     expected = remains(whole)
     for job in (closed, killed):
         reports = list(train(job, resume=True, dataset=dataset))
-        assert reports[0].seen == (32 if job is closed else 24)
+        assert reports[0].seen == (4 if job is closed else 3) * one
         weights, state, log = remains(job)
         assert weights == expected[0]
         assert_equal(state, expected[1])

@@ -5,7 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from imaginable.core.types import Batch, Loss, Progress
+from imaginable.core.types import Batch, DataSpec, Loss, Progress
+from imaginable.networks.dcgan import DcganDiscriminator, DcganGenerator
+from imaginable.networks.mlp import Mlp
 from imaginable.nn.augment import Augment
 from imaginable.objectives.adversarial import discriminator_loss
 
@@ -72,3 +74,15 @@ def tell_apart(nets: Adversaries, batch: Batch) -> Loss:
     loss = discriminator_loss(real, fake).mean()
     chances = {"real": torch.sigmoid(real).mean(), "fake": torch.sigmoid(fake).mean()}
     return Loss(loss, discriminator=loss, **chances, **noted(nets, real))
+
+
+def usual_generator(spec: DataSpec, latents: int, width: int, hidden: list[int]) -> nn.Module:
+    """DCGAN's of that width for pictures, fully connected with these hidden layers for points."""
+    return DcganGenerator(latents, spec.shape, width) if spec.kind == "images" else Mlp([latents, *hidden], spec.shape)
+
+
+def usual_critic(spec: DataSpec, width: int, hidden: list[int], normalise: bool = True, bias: bool = True) -> nn.Module:
+    """The same for the other player. normalise, bias: as in networks/dcgan.py; points are never normalised."""
+    if spec.kind == "images":
+        return DcganDiscriminator(spec.shape, width, normalise, bias)
+    return nn.Sequential(Mlp([spec.dimensions, *hidden], (1,), bias=bias), nn.Flatten(0))

@@ -42,22 +42,31 @@ class DcganGenerator(nn.Module):
 
 
 class DcganDiscriminator(nn.Module):
-    """(n, c, size, size) -> logits (n,), float32. No batch norm on the first layer, section 3."""
+    """(n, c, size, size) -> logits (n,), float32. No batch norm on the first layer, section 3.
+
+    normalise: False for a critic whose items must not influence each other: no batch norm anywhere, and weights
+    as He et al. 2015 draw them, since nothing else keeps the signal's size from layer to layer.
+    bias: of the last layer; False where the loss only knows differences of logits and so cannot move it.
+    """
 
     judging = 4
-    """layers after the features: convolution, batch norm, leaky ReLU, and the last convolution"""
+    """layers after the features: convolution, batch norm or nothing, leaky ReLU, and the last convolution"""
 
-    def __init__(self, shape: Sequence[int], width: int) -> None:
+    def __init__(self, shape: Sequence[int], width: int, normalise: bool = True, bias: bool = True) -> None:
         super().__init__()
         wides = _widths(width, shape[-1])
         layers: list[nn.Module] = [nn.Conv2d(shape[0], wides[0], 4, stride=2, padding=1)]
         layers += [nn.LeakyReLU(0.2, inplace=True)]
         for before, after in itertools.pairwise(wides):
-            layers += [nn.Conv2d(before, after, 4, stride=2, padding=1, bias=False)]
-            layers += [nn.BatchNorm2d(after), nn.LeakyReLU(0.2, inplace=True)]
-        layers += [nn.Conv2d(wides[-1], 1, 4)]
+            layers += [nn.Conv2d(before, after, 4, stride=2, padding=1, bias=not normalise)]
+            layers += [nn.BatchNorm2d(after) if normalise else nn.Identity(), nn.LeakyReLU(0.2, inplace=True)]
+        layers += [nn.Conv2d(wides[-1], 1, 4, bias=bias)]
         self.layers = nn.Sequential(*layers)
         _initialise(self)
+        if not normalise:
+            for layer in self.layers:
+                if isinstance(layer, nn.Conv2d):
+                    nn.init.kaiming_normal_(layer.weight, 0.2)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.judge(self.features(x))
