@@ -50,19 +50,9 @@ class Variant:
 
         def decode(z: Tensor) -> Tensor:
             with self.around():
-                return changed.decode_tensor(z.to(self.codes), changed.in_turn(len(z)))
+                return changed.decode_tensor(z.to(self.codes) if z.is_floating_point() else z, changed.in_turn(len(z)))
 
         return decode
-
-
-class InReducedPrecision:
-    """float32 convolutions that multiply in bfloat16 and add in float32, while inside."""
-
-    def __enter__(self) -> None:
-        torch.backends.mkldnn.conv.fp32_precision = "bf16"  # type: ignore[attr-defined]
-
-    def __exit__(self, *error: object) -> None:
-        torch.backends.mkldnn.conv.fp32_precision = "none"  # type: ignore[attr-defined]
 
 
 def bfloat16(networks: nn.Module) -> nn.Module:
@@ -90,11 +80,9 @@ VARIANTS = {
     AS_IT_IS: Variant(),
     "inference_mode": Variant(around=torch.inference_mode),
     "not channels_last": Variant(contiguous),
-    "convolutions in bf16": Variant(around=InReducedPrecision),
     "autocast": Variant(around=autocast),
     "bf16 weights": Variant(bfloat16, torch.bfloat16),
     "bf16 weights, not norms": Variant(bfloat16_but_norms, torch.bfloat16),
-    "bf16 weights, inference": Variant(bfloat16, torch.bfloat16, torch.inference_mode),
 }
 
 
