@@ -194,7 +194,7 @@ def _train(leading: list[str], flags: list[str]) -> int:
     if not default.data.source and not _asks_for_help(flags):
         raise UserError(
             f"train {name} needs data, named before any flag: "
-            "a folder, a zip, an .npz, or sneakers, digits, gaussians, gaussians-grid"
+            "a folder, a zip, an .npz, or sneakers, digits, stacked-digits, gaussians, gaussians-grid"
         )
     about = f"{type(default.method).__doc__} Any field of the job is a flag."
     request = parse(type(default), flags, f"imaginable train {name} DATA", about, default)

@@ -14,11 +14,13 @@ from imaginable.core.errors import UserError
 from imaginable.data import toys
 from imaginable.data.items import Item, Source
 from imaginable.data.layout import SplitName, in_order, split_name
+from imaginable.data.split import split
+from imaginable.data.survey import digest
 
-COUNTS = {"sneakers": 4000, "gaussians": 20_000, "gaussians-grid": 20_000}
+COUNTS = {"sneakers": 4000, "stacked-digits": 20_000, "gaussians": 20_000, "gaussians-grid": 20_000}
 """items of a built-in that is drawn, unless a limit says otherwise"""
 
-SIZES = {"sneakers": 64, "digits": 32}
+SIZES = {"sneakers": 64, "digits": 32, "stacked-digits": 32}
 """pixels on a side of a built-in, unless a size is given"""
 
 _EXPECTED = "arrays such as train_images, train_labels, test_images, test_labels (or images, labels)"
@@ -32,6 +34,8 @@ def open_built_in(name: str, size: int | None, limit: int | None) -> Source:
     if name == "digits":
         pictures, labels = toys.digits()
         return _built_in(name, pictures, labels, own_size=SIZES[name])
+    if name == "stacked-digits":
+        return _stacked(count)
     points, modes = toys.ring(count) if name == "gaussians" else toys.grid(count)
     return _built_in(name, points, modes, points=True)
 
@@ -50,6 +54,26 @@ def _sneakers(count: int, size: int) -> Source:
         read=lambda item: pictures[item.position],
         factors=tuple(SNEAKER_FACTORS),
         own_size=size,
+    )
+
+
+def _stacked(count: int) -> Source:
+    """The digits are factors: 1,000 triples are too many classes."""
+    originals, labels = toys.digits()
+    held = np.zeros(len(originals), dtype=bool)
+    held[split([digest(picture) for picture in originals], [None] * len(originals)).held_out] = True
+    pictures, triples, held_out = toys.stacked(originals, labels, held, count)
+    items = tuple(
+        Item(f"stacked-digits[{index}]", index, "validation" if held_out[index] else "train", factors=tuple(triple))
+        for index, triple in enumerate(triples.astype(float).tolist())
+    )
+    return Source(
+        kind="built-in",
+        where="stacked-digits",
+        items=items,
+        read=lambda item: pictures[item.position],
+        factors=("red", "green", "blue"),
+        own_size=SIZES["stacked-digits"],
     )
 
 

@@ -17,7 +17,7 @@ class DataOptions:
     """Where the data is and how it is read."""
 
     source: str
-    """a folder (sub-folders are classes), a zip, an .npz, or a built-in: sneakers, digits, gaussians"""
+    """a folder (sub-folders are classes), a zip, an .npz, or a built-in: sneakers, digits, stacked-digits, gaussians"""
     size: int | None = None
     """pixels on a side; by default the pictures' own (or the nearest that the method takes) if all share one,
     else 64"""

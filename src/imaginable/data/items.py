@@ -13,7 +13,7 @@ from imaginable.data.layout import SplitName
 
 SourceKind = Literal["folder", "zip", "npz", "built-in"]
 
-BUILT_INS = ("sneakers", "digits", "gaussians", "gaussians-grid")
+BUILT_INS = ("sneakers", "digits", "stacked-digits", "gaussians", "gaussians-grid")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Built-in data that needs no files: rings and grids of Gaussians, and handwritten digits."""
+"""Built-in data that needs no files: rings and grids of Gaussians, handwritten digits, and three of them stacked."""
 
 from __future__ import annotations
 
@@ -33,3 +33,22 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
 
     found = load_digits()
     return np.rint(found.images * (255 / 16)).astype(np.uint8), found.target.astype(np.int64)
+
+
+def stacked(
+    pictures: np.ndarray, labels: np.ndarray, held: np.ndarray, count: int, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Three grey pictures as the channels of one (Metz et al. 2017, arXiv:1611.02163, who stack MNIST's digits).
+
+    From pictures uint8 (m, h, w), their labels (m,) and whether each is `held` out, (m,) bool: pictures uint8
+    (count, h, w, 3), labels int64 (count, 3), and whether held out, (count,) bool: every tenth, beginning with the
+    second. Held-out originals make the held-out pictures, the others the rest. A picture depends on its number and
+    the seed, not on the count.
+    """
+    chosen = np.arange(count) % 10 == 1
+    places = np.random.default_rng(seed).random((count, 3))
+    index = np.empty((count, 3), dtype=np.int64)
+    for side in (False, True):
+        originals = np.flatnonzero(held == side)
+        index[chosen == side] = originals[(places[chosen == side] * len(originals)).astype(np.int64)]
+    return np.moveaxis(pictures[index], 1, -1), labels[index], chosen
