@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import ClassVar, Literal, final
 
 import torch
 from torch import Tensor
@@ -29,14 +29,17 @@ from imaginable.core.sizes import Sizes
 from imaginable.core.types import Batch, DataSpec, Loss, Progress
 from imaginable.methods._adversarial import (
     Adversaries,
+    adjust_augmentation,
     draw_fakes,
     drawn,
     generated,
     judged,
+    noted,
     usual_critic,
     usual_generator,
 )
 from imaginable.methods._method import Method, Phase, Trained
+from imaginable.nn.augment import Augment
 from imaginable.objectives.adversarial import least_squares_discriminator_loss, least_squares_generator_loss
 
 
@@ -68,11 +71,15 @@ class Lsgan(Method[Adversaries]):
     """Adam's learning rate"""
     beta1: float = 0.5
     """Adam's first beta"""
+    augment: Literal["none", "diff", "adaptive"] = "none"
+    """for few pictures, what is done to all before D sees them: always (diff), or as much as is needed (adaptive)"""
 
     def networks(self, spec: DataSpec, given: Mapping[str, Trained]) -> Adversaries:
         hidden = [self.hidden] * self.layers
         return Adversaries(
-            usual_generator(spec, self.latents, self.width, hidden), usual_critic(spec, self.width, hidden)
+            usual_generator(spec, self.latents, self.width, hidden),
+            usual_critic(spec, self.width, hidden),
+            Augment(self.augment),
         )
 
     def optimizers(self) -> dict[str, Optimizer]:
@@ -81,7 +88,7 @@ class Lsgan(Method[Adversaries]):
 
     def phases(self) -> tuple[Phase[Adversaries], ...]:
         return (
-            Phase("discriminator", self.discriminator_loss),
+            Phase("discriminator", self.discriminator_loss, after=adjust_augmentation),
             Phase("generator", self.generator_loss, draw=self.fakes),
         )
 
@@ -92,7 +99,7 @@ class Lsgan(Method[Adversaries]):
         # two passes: a shared one would share batch statistics
         real, fake = judged(nets, batch.x), judged(nets, drawn(batch))  # (n,) each
         loss = least_squares_discriminator_loss(real, fake).mean()
-        return Loss(loss, discriminator=loss, real=real.mean(), fake=fake.mean())
+        return Loss(loss, discriminator=loss, real=real.mean(), fake=fake.mean(), **noted(nets, real - 0.5))
 
     def generator_loss(self, nets: Adversaries, batch: Batch, progress: Progress) -> Loss:
         loss = least_squares_generator_loss(judged(nets, drawn(batch))).mean()

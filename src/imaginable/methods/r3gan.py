@@ -26,7 +26,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import ClassVar, Literal, final
 
 import torch
 from torch import Tensor, nn
@@ -34,10 +34,19 @@ from torch import Tensor, nn
 from imaginable.core.optimizers import Adam, Optimizer
 from imaginable.core.sizes import Sizes
 from imaginable.core.types import Batch, DataSpec, Loss, Progress
-from imaginable.methods._adversarial import Adversaries, draw_fakes, drawn, generated, judged
+from imaginable.methods._adversarial import (
+    Adversaries,
+    adjust_augmentation,
+    draw_fakes,
+    drawn,
+    generated,
+    judged,
+    noted,
+)
 from imaginable.methods._method import Method, Phase, Trained
 from imaginable.networks.mlp import Mlp
 from imaginable.networks.r3gan import R3ganDiscriminator, R3ganGenerator
+from imaginable.nn.augment import Augment
 from imaginable.objectives.adversarial import relativistic_loss
 
 
@@ -81,6 +90,8 @@ class R3gan(Method[Adversaries]):
     """Adam's learning rate"""
     beta2: float = 0.99
     """Adam's second beta; the first is 0"""
+    augment: Literal["none", "diff", "adaptive"] = "none"
+    """for few pictures, what is done to all before D sees them: always (diff), or as much as is needed (adaptive)"""
 
     def networks(self, spec: DataSpec, given: Mapping[str, Trained]) -> Adversaries:
         if spec.kind == "points":
@@ -88,11 +99,13 @@ class R3gan(Method[Adversaries]):
             discriminator = Mlp([spec.dimensions, *hidden], (1,))
             # it would cancel in the loss, and Adam would make steps of the rounding in its gradient
             discriminator.layers[-1].register_parameter("bias", None)
-            return Adversaries(Mlp([self.latents, *hidden], spec.shape), nn.Sequential(discriminator, nn.Flatten(0)))
+            critic = nn.Sequential(discriminator, nn.Flatten(0))
+            return Adversaries(Mlp([self.latents, *hidden], spec.shape), critic, Augment(self.augment))
         recipe = (self.width, self.blocks, self.expansion, self.group, len(spec.classes))
         return Adversaries(
             R3ganGenerator(self.latents, spec.shape, *recipe),
             R3ganDiscriminator(spec.shape, *recipe),
+            Augment(self.augment),
         )
 
     def optimizers(self) -> dict[str, Optimizer]:
@@ -103,9 +116,9 @@ class R3gan(Method[Adversaries]):
     def phases(self) -> tuple[Phase[Adversaries], ...]:
         generator = Phase("generator", self.generator_loss, draw=self.fakes)
         if self.penalty_every == 1:
-            return Phase("discriminator", self.discriminator_loss), generator
+            return Phase("discriminator", self.discriminator_loss, after=adjust_augmentation), generator
         return (
-            Phase("discriminator", self.lone_rivalry),
+            Phase("discriminator", self.lone_rivalry, after=adjust_augmentation),
             Phase("discriminator", self.lone_penalty, every=self.penalty_every, gain=self.penalty_every),
             generator,
         )
@@ -123,21 +136,21 @@ class R3gan(Method[Adversaries]):
         label = told(nets, batch.label)
         real, r1 = judged_with_slope(nets, batch.x, label)
         fake, r2 = judged_with_slope(nets, drawn(batch), label)
-        rivalry, penalty = self.rivalry(real, fake), self.penalty(r1, r2, progress)
+        rivalry, penalty = self.rivalry(nets, real, fake), self.penalty(r1, r2, progress)
         return Loss(rivalry.total + penalty.total, **rivalry.terms, **penalty.terms)
 
     def lone_rivalry(self, nets: Adversaries, batch: Batch, progress: Progress) -> Loss:
         label = told(nets, batch.label)
-        return self.rivalry(judged(nets, batch.x, label), judged(nets, drawn(batch), label))
+        return self.rivalry(nets, judged(nets, batch.x, label), judged(nets, drawn(batch), label))
 
     def lone_penalty(self, nets: Adversaries, batch: Batch, progress: Progress) -> Loss:
         label = told(nets, batch.label)
         r1, r2 = (judged_with_slope(nets, x, label)[1] for x in (batch.x, drawn(batch)))
         return self.penalty(r1, r2, progress)
 
-    def rivalry(self, real: Tensor, fake: Tensor) -> Loss:
+    def rivalry(self, nets: Adversaries, real: Tensor, fake: Tensor) -> Loss:
         loss = relativistic_loss(real, fake).mean()
-        return Loss(loss, discriminator=loss, ahead=(real > fake).float().mean())
+        return Loss(loss, discriminator=loss, ahead=(real > fake).float().mean(), **noted(nets, real - fake))
 
     def penalty(self, r1: Tensor, r2: Tensor, progress: Progress) -> Loss:
         gamma = self.gamma_at(progress.fraction)

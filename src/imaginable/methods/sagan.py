@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import ClassVar, Literal, final
 
 import torch
 from torch import Tensor
@@ -25,11 +25,11 @@ from torch import Tensor
 from imaginable.core.optimizers import Adam, Optimizer
 from imaginable.core.sizes import Sizes
 from imaginable.core.types import Batch, DataSpec, Loss, Progress
-from imaginable.methods._adversarial import Adversaries, draw_fakes, generated, judged
+from imaginable.methods._adversarial import Adversaries, adjust_augmentation, generated
 from imaginable.methods._method import Method, Phase, Trained
-from imaginable.methods._of_classes import fake_classes
+from imaginable.methods._of_classes import fooled, told_apart
 from imaginable.networks.resnet import ResnetDiscriminator, ResnetGenerator
-from imaginable.objectives.adversarial import hinge_discriminator_loss, hinge_generator_loss
+from imaginable.nn.augment import Augment
 
 
 @final
@@ -61,12 +61,15 @@ class Sagan(Method[Adversaries]):
     """Adam's first beta"""
     beta2: float = 0.9
     """Adam's second beta"""
+    augment: Literal["none", "diff", "adaptive"] = "none"
+    """for few pictures, what is done to all before D sees them: always (diff), or as much as is needed (adaptive)"""
 
     def networks(self, spec: DataSpec, given: Mapping[str, Trained]) -> Adversaries:
         classes = len(spec.classes)
         return Adversaries(
             ResnetGenerator(self.latents, spec.shape, self.width, classes, spectral=True, attention=True),
             ResnetDiscriminator(spec.shape, self.width, classes, attention=True),
+            Augment(self.augment),
         )
 
     def optimizers(self) -> dict[str, Optimizer]:
@@ -78,22 +81,15 @@ class Sagan(Method[Adversaries]):
 
     def phases(self) -> tuple[Phase[Adversaries], ...]:
         return (
-            Phase("discriminator", self.discriminator_loss),
+            Phase("discriminator", self.discriminator_loss, after=adjust_augmentation),
             Phase("generator", self.generator_loss),
         )
 
     def discriminator_loss(self, nets: Adversaries, batch: Batch, progress: Progress) -> Loss:
-        label = fake_classes(batch, nets.generator.classes)  # type: ignore[arg-type]
-        with torch.no_grad():
-            made = draw_fakes(nets, batch, self.latents, label)
-        real, fake = judged(nets, batch.x, batch.label), judged(nets, made, label)
-        loss = 2 * hinge_discriminator_loss(real, fake).mean()  # the paper's is not halved
-        return Loss(loss, discriminator=loss, real=real.mean(), fake=fake.mean())
+        return told_apart(nets, batch, self.latents)
 
     def generator_loss(self, nets: Adversaries, batch: Batch, progress: Progress) -> Loss:
-        label = fake_classes(batch, nets.generator.classes)  # type: ignore[arg-type]
-        fake = judged(nets, draw_fakes(nets, batch, self.latents, label), label)
-        loss = hinge_generator_loss(fake).mean()
+        loss = fooled(nets, batch, self.latents)
         return Loss(loss, generator=loss)
 
     def latent_shape(self, spec: DataSpec) -> tuple[int, ...]:

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import ClassVar, Literal, final
 
 import torch
 from torch import Tensor
@@ -35,13 +35,16 @@ from imaginable.core.sizes import Sizes
 from imaginable.core.types import Batch, DataSpec, Loss, Progress
 from imaginable.methods._adversarial import (
     Adversaries,
+    adjust_augmentation,
     draw_fakes,
     generated,
     judged,
+    noted,
     usual_critic,
     usual_generator,
 )
 from imaginable.methods._method import Method, Phase, Trained
+from imaginable.nn.augment import Augment
 from imaginable.objectives.adversarial import wasserstein_critic_loss, wasserstein_generator_loss
 
 
@@ -75,12 +78,15 @@ class Wgan(Method[Adversaries]):
     """for points: hidden layers of each player"""
     lr: float = 5e-5
     """RMSprop's learning rate"""
+    augment: Literal["none", "diff", "adaptive"] = "none"
+    """for few pictures, what is done to all before D sees them: always (diff), or as much as is needed (adaptive)"""
 
     def networks(self, spec: DataSpec, given: Mapping[str, Trained]) -> Adversaries:
         hidden = [self.hidden] * self.layers
         return Adversaries(
             usual_generator(spec, self.latents, self.width, hidden),
             usual_critic(spec, self.width, hidden, bias=False),
+            Augment(self.augment),
         )
 
     def optimizers(self) -> dict[str, Optimizer]:
@@ -96,11 +102,12 @@ class Wgan(Method[Adversaries]):
         # two passes: a shared one would share batch statistics
         real, fake = judged(nets, batch.x), judged(nets, draw_fakes(nets, batch, self.latents))  # (n,) each
         loss = wasserstein_critic_loss(real, fake).mean()
-        return Loss(loss, distance=-loss, real=real.mean(), fake=fake.mean())
+        return Loss(loss, distance=-loss, real=real.mean(), fake=fake.mean(), **noted(nets, real - fake))
 
     def clip_weights(self, nets: Adversaries, batch: Batch, progress: Progress) -> None:
         for parameter in nets.discriminator.parameters():
             parameter.clamp_(-self.clip, self.clip)
+        adjust_augmentation(nets, batch, progress)
 
     def generator_loss(self, nets: Adversaries, batch: Batch, progress: Progress) -> Loss:
         loss = wasserstein_generator_loss(judged(nets, draw_fakes(nets, batch, self.latents))).mean()

@@ -25,7 +25,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar, final
+from typing import ClassVar, Literal, final
 
 import torch
 from torch import Tensor
@@ -35,13 +35,16 @@ from imaginable.core.sizes import Sizes
 from imaginable.core.types import Batch, DataSpec, Loss, Progress
 from imaginable.methods._adversarial import (
     Adversaries,
+    adjust_augmentation,
     draw_fakes,
     generated,
     judged,
+    noted,
     usual_critic,
     usual_generator,
 )
 from imaginable.methods._method import Method, Phase, Trained
+from imaginable.nn.augment import Augment
 from imaginable.objectives.adversarial import wasserstein_critic_loss, wasserstein_generator_loss
 from imaginable.objectives.penalties import gradient_penalty
 
@@ -80,12 +83,15 @@ class WganGp(Method[Adversaries]):
     """Adam's first beta"""
     beta2: float = 0.9
     """Adam's second beta"""
+    augment: Literal["none", "diff", "adaptive"] = "none"
+    """for few pictures, what is done to all before D sees them: always (diff), or as much as is needed (adaptive)"""
 
     def networks(self, spec: DataSpec, given: Mapping[str, Trained]) -> Adversaries:
         hidden = [self.hidden] * self.layers
         return Adversaries(
             usual_generator(spec, self.latents, self.width, hidden),
             usual_critic(spec, self.width, hidden, normalise=False, bias=False),
+            Augment(self.augment),
         )
 
     def optimizers(self) -> dict[str, Optimizer]:
@@ -94,7 +100,7 @@ class WganGp(Method[Adversaries]):
 
     def phases(self) -> tuple[Phase[Adversaries], ...]:
         return (
-            Phase("discriminator", self.critic_loss, repeat=self.critic_steps),
+            Phase("discriminator", self.critic_loss, repeat=self.critic_steps, after=adjust_augmentation),
             Phase("generator", self.generator_loss),
         )
 
@@ -109,6 +115,7 @@ class WganGp(Method[Adversaries]):
             penalty=penalty,
             real=real.mean(),
             fake=fake.mean(),
+            **noted(nets, real - fake),
         )
 
     def generator_loss(self, nets: Adversaries, batch: Batch, progress: Progress) -> Loss:

@@ -74,7 +74,8 @@ class UpBlock(nn.Module):
         hidden = self.second(F.relu(_normalised(self.second_norm, hidden, label)))
         shortcut: Tensor = self.shortcut(x)
         # a 1 x 1 convolution and doubling commute: the small picture is a quarter of the work
-        return F.interpolate(shortcut, scale_factor=2) + hidden
+        out: Tensor = F.interpolate(shortcut, scale_factor=2) + hidden
+        return out
 
 
 class DownBlock(nn.Module):

@@ -1,7 +1,8 @@
-"""Penalties on the gradient of a critic at its input, per item. A critic maps items (n, ...) to logits (n,).
+"""Penalties on the gradient of a critic at its input, per item, and on weights. A critic maps items (n, ...) to (n,).
 
-All are exact, by a second backward pass: call them in the critic's phase, with its parameters free. The critic must not
-let items influence each other (batch norm), or the gradient of a logit is not that of its own item alone.
+Those on gradients are exact, by a second backward pass: call them in the critic's phase, with its parameters free.
+The critic must not let items influence each other (batch norm), or the gradient of a logit is not that of its own
+item alone.
 """
 
 from __future__ import annotations
@@ -33,6 +34,16 @@ def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, norm: float = 1
     # the root has no slope at 0: a critic that is flat somewhere must not make the weights NaN
     norms = (_gradient(critic, between).square().sum(1) + 1e-12).sqrt()
     return (norms - norm).square()
+
+
+def orthogonality(weight: Tensor) -> Tensor:
+    """‖ W Wᵀ ⊙ (1 - I) ‖² of a weight read as rows (out, rest), (): 0 where the rows are orthogonal, however long.
+
+    Brock, Donahue & Simonyan 2019, arXiv:1809.11096, equation 3, without its factor β.
+    """
+    rows = weight.flatten(1)
+    products = rows @ rows.T
+    return (products - products.diagonal().diag()).square().sum()
 
 
 def _gradient(critic: Critic, x: Tensor) -> Tensor:
