@@ -12,8 +12,8 @@ that leaves out modes finds no ground where all its items are called real (Jolic
 Sun et al. 2020, arXiv:2011.04926). That loss alone need not converge; with both penalties it does, near the solution.
 So nothing has to be normalised, neither layers nor weights.
 
-Both penalties are exact, by default at every step. Pictures: the paper's residual networks (networks/r3gan.py); points: fully
-connected ones, without classes.
+Both penalties are exact, by default at every step. Pictures: the paper's residual networks (networks/r3gan.py);
+points: fully connected ones, without classes.
 
 Differs from the authors' code: rate and β2 are constant (theirs: 2e-4 to 5e-5 and 0.9 to 0.99), γ falls by a cosine
 over the whole run (theirs: over a burn-in); widths are doubled from the picture inwards by one rule and suit a CPU;
