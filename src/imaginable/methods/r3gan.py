@@ -1,4 +1,4 @@
-"""R3GAN: a relativistic loss and two gradient penalties, and no trick besides: a GAN that can be shown to converge.
+"""R3GAN: a relativistic loss, two gradient penalties and no trick besides; it can be shown to converge locally.
 
 Huang, Gokaslan, Kuleshov & Tompkin 2024, "The GAN is dead; long live the GAN! A Modern GAN Baseline",
 arXiv:2501.05441.
@@ -9,11 +9,11 @@ Objective, descended, over pairs of a real item x and a made one G(z), z ~ N(0, 
 
 Against the GAN: a logit means nothing by itself, only compared with that of an item of the other kind, so a generator
 that leaves out modes finds no ground where all its items are called real (Jolicoeur-Martineau 2019, arXiv:1807.00734;
-Sun et al. 2020, arXiv:2011.04926). That loss alone diverges; with both penalties the game converges locally. So
-nothing needs to be normalised, neither layers nor weights.
+Sun et al. 2020, arXiv:2011.04926). That loss alone need not converge; with both penalties it does, near the solution.
+So nothing has to be normalised, neither layers nor weights.
 
-Both penalties are exact and at every step. Pictures: the paper's residual networks (networks/r3gan.py); points: fully
-connected ones, without classes.
+Both penalties are exact, by default at every step. Pictures: the paper's residual networks (networks/r3gan.py);
+points: fully connected ones, without classes.
 
 Differs from the authors' code: rate and β2 are constant (theirs: 2e-4 to 5e-5 and 0.9 to 0.99), γ falls by a cosine
 over the whole run (theirs: over a burn-in); widths are doubled from the picture inwards by one rule and suit a CPU;
@@ -202,7 +202,7 @@ def told(nets: Adversaries, label: Tensor | None) -> Tensor | None:
 def judged_with_slope(nets: Adversaries, x: Tensor, label: Tensor | None) -> tuple[Tensor, Tensor]:
     """Logits (n,) and ‖∇_x D(x)‖² (n,), both with their graphs.
 
-    As objectives/penalties.py, but the pass that gives the logits serves both: a fourth of a cycle's time.
+    As objectives/penalties.py, but the pass that gives the logits serves both: a fifth of a cycle's time.
     """
     x = x.detach().requires_grad_()
     logits = judged(nets, x, label)
