@@ -70,3 +70,15 @@ def test_features_are_the_layers_down_to_8_x_8_and_the_rest_judges_them(size: in
         assert features.shape == (2, 4 * size // 16, 8, 8)
         assert torch.equal(discriminator.judge(features), whole)
         assert torch.equal(discriminator(x), whole)
+
+
+def test_a_critic_without_normalisation_judges_every_item_by_itself_and_keeps_the_signals_size() -> None:
+    torch.manual_seed(0)
+    critic = DcganDiscriminator((3, 64, 64), width=16, normalise=False, bias=False)  # in training mode
+    assert not any(isinstance(layer, nn.BatchNorm2d) for layer in critic.modules())
+    x = torch.randn(6, 3, 64, 64)
+    with torch.no_grad():
+        torch.testing.assert_close(critic(x)[:1], critic(x[:1]))
+        assert 0.2 < float(critic.features(x).square().mean().sqrt()) < 5
+    last = [layer for layer in critic.modules() if isinstance(layer, nn.Conv2d)][-1]
+    assert last.bias is None

@@ -11,8 +11,8 @@ from it, and one that D has found out gets a gradient that does not depend on a 
 
 Pictures: DCGAN's networks (methods/dcgan.py), batch norm in both. Points: fully connected networks.
 
-Differs from the paper: DCGAN's networks for its generator of more convolutions and 1024 latents (section 4), which
-were for scenes at 112 pixels; normal for uniform latents; both players see the same fakes in a cycle.
+Differs from the paper: DCGAN's networks, where the paper's generator for scenes at 112 pixels has more convolutions
+(its 1024 latents are the preset `paper`); normal for uniform latents; both players see the same fakes in a cycle.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ fully connected networks with ReLU.
 
 Differs from the paper: nothing takes batch norm's place in D (the paper recommends layer norm, section 4; the authors'
 code for pictures of 32 pixels has none either); width and latents of the authors' code at 64 pixels; no bias on D's
-last layer, which the objective cannot move; a constant learning rate.
+last layer, which the objective cannot move.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from typing import ClassVar, Literal, final
 import torch
 from torch import Tensor
 
-from imaginable.core.optimizers import Adam, Optimizer
+from imaginable.core.optimizers import Adam, Optimizer, Schedule
 from imaginable.core.sizes import Sizes
 from imaginable.core.types import Batch, DataSpec, Loss, Progress
 from imaginable.methods._adversarial import (
@@ -83,6 +83,8 @@ class WganGp(Method[Adversaries]):
     """Adam's first beta"""
     beta2: float = 0.9
     """Adam's second beta"""
+    decay_from: float = 1.0
+    """fraction of the run up to which the rates are constant; from there they fall linearly to 0"""
     augment: Literal["none", "diff", "adaptive"] = "none"
     """for few pictures, what is done to all before D sees them: always (diff), or as much as is needed (adaptive)"""
 
@@ -95,7 +97,8 @@ class WganGp(Method[Adversaries]):
         )
 
     def optimizers(self) -> dict[str, Optimizer]:
-        adam = Adam(self.lr, betas=(self.beta1, self.beta2))
+        schedule = Schedule("linear", decay_from=self.decay_from)
+        adam = Adam(self.lr, betas=(self.beta1, self.beta2), schedule=schedule)
         return {"generator": adam, "discriminator": adam}
 
     def phases(self) -> tuple[Phase[Adversaries], ...]:
