@@ -72,9 +72,8 @@ class UpBlock(nn.Module):
         hidden = F.relu(_normalised(self.first_norm, x, label))
         hidden = self.first(F.interpolate(hidden, scale_factor=2))
         hidden = self.second(F.relu(_normalised(self.second_norm, hidden, label)))
-        shortcut: Tensor = self.shortcut(x)
         # a 1 x 1 convolution and doubling commute: the small picture is a quarter of the work
-        out: Tensor = F.interpolate(shortcut, scale_factor=2) + hidden
+        out: Tensor = hidden + F.interpolate(self.shortcut(x), scale_factor=2)
         return out
 
 

@@ -1,0 +1,47 @@
+"""Every class has a scale and a shift of its own, on the statistics of all."""
+
+import torch
+
+from imaginable.nn.freeze import Players
+from imaginable.nn.normalization import ClassVectors, ConditionalBatchNorm2d
+
+
+def different() -> ConditionalBatchNorm2d:
+    torch.manual_seed(0)
+    norm = ConditionalBatchNorm2d(4, classes=3)
+    with torch.no_grad():
+        norm.scale.weight.normal_()
+        norm.shift.weight.normal_()
+    return norm
+
+
+def test_each_item_is_scaled_and_shifted_by_its_class() -> None:
+    norm, label = different(), torch.tensor([2, 0, 0, 1, 2])
+    x = 3 + 2 * torch.randn(5, 4, 6, 6)
+    mean, variance = x.mean((0, 2, 3)), x.var((0, 2, 3), correction=0)
+    out = norm(x, label)
+    for item, own, of_class in zip(x, out, label, strict=True):
+        normalised = (item - mean[:, None, None]) / (variance[:, None, None] + 1e-5).sqrt()
+        expected = norm.scale.weight[of_class][:, None, None] * normalised
+        torch.testing.assert_close(own, expected + norm.shift.weight[of_class][:, None, None], atol=1e-5, rtol=1e-4)
+
+
+def test_at_first_all_classes_are_plain_batch_norm() -> None:
+    x = torch.randn(4, 5, 3, 3)
+    expected = torch.nn.BatchNorm2d(5)(x)
+    torch.testing.assert_close(ConditionalBatchNorm2d(5, 2)(x, torch.tensor([0, 1, 1, -1])), expected)
+
+
+def test_an_unknown_class_is_the_mean_of_all_and_the_same_as_no_label() -> None:
+    vectors = ClassVectors(torch.tensor([[1.0, 0.0], [3.0, 6.0]]))
+    assert vectors(torch.tensor([1, -1, 0]), 3).tolist() == [[3.0, 6.0], [2.0, 3.0], [1.0, 0.0]]
+    assert torch.equal(vectors(None, 2), vectors(torch.tensor([-1, -1]), 2))
+
+
+def test_a_frozen_players_statistics_stay() -> None:
+    one, two = different(), different()
+    Players({"one": one, "two": two}).free_only("two")
+    for norm in (one, two):
+        norm(5 + torch.randn(4, 4, 3, 3), torch.tensor([0, 1, 2, -1]))
+    assert float(one.statistics.running_mean.abs().max()) == 0  # type: ignore[union-attr]
+    assert float(two.statistics.running_mean.abs().min()) > 0  # type: ignore[union-attr]
