@@ -30,7 +30,7 @@ from imaginable.training.state import State
 ITEMS = 256
 LEAST_TRAINING, LEAST_HELD_OUT = 50, 32
 """coverage is not defined for fewer; shares of fewer say nothing"""
-MEMORY = 2048
+MEMORY = 1024
 """training items among which copies are looked for: more are hardly learned by heart"""
 _BLOCK = 64
 

@@ -23,11 +23,14 @@ IN_A_ROW = 2
 FALLEN, COLLAPSED = 0.5, 0.2
 """of the best so far: half is far more than healthy runs lose between snapshots; a fifth is a few kinds of items"""
 NO_VARIETY = 0.1
-"""samples a tenth as different from each other as real items are, or less, have collapsed, whatever was before"""
+"""samples a tenth as different from each other as real items are, or less, have collapsed if they come no nearer"""
 LEAST_COVERAGE = 0.2
 """a coverage that was never higher has nothing to fall from"""
 WON = 0.999
 """of all pairs of a real item and a fake told apart: means of logits lie more than four standard deviations apart"""
+MARGIN = 10.0
+"""logits between the means of real items and fakes: a logistic loss is then less than e^-5, and its gradient, too. A
+critic's unit is another, and where it has no gradient penalty its scale grows as it wins"""
 WON_FOR = 3
 """snapshots in which the quality does not move: many a good generator loses against its discriminator for a while"""
 POOR_COVERAGE = 0.3
@@ -65,28 +68,39 @@ def summary(game: Game) -> list[str]:
     return [
         f"diversity {game['diversity']:.2f} of the data's",
         f"coverage {game['coverage']:.2f}",
-        f"kernel distance {game['distance']:.3f} ± {game['distance_error']:.3f} of the mean item's",
+        f"kernel distance {game['distance']:.3g} ± {game['distance_error']:.2g} of the mean item's",
     ]
 
 
 def fallen_since(history: Sequence[Game]) -> int | None:
     """Images seen at the first of the last snapshots in a row with a fallen diversity or coverage."""
-    since, diversity, coverage = None, 0.0, 0.0
-    for game in history:
-        if "distance" not in game:
-            continue
-        # an untrained generator may make noise that varies more than anything real
-        diversity, coverage = max(diversity, min(1.0, game["diversity"])), max(coverage, game["coverage"])
-        if not _below(game, diversity, coverage, FALLEN):
+    since, measured = None, _measured(history)
+    for number, game in enumerate(measured):
+        if not _below(game, _rivals(measured[:number], game), FALLEN):
             since = None
         elif since is None:
             since = int(game["seen"])
     return since
 
 
-def _below(game: Game, diversity: float, coverage: float, share: float) -> bool:
+def _rivals(before: Sequence[Game], game: Game) -> list[Game]:
+    """Snapshots that were at least as near to the real items: only from there can one fall.
+
+    What an untrained generator makes may vary more than anything real, and loses that as it learns; and all it makes
+    may be alike while it still comes nearer.
+    """
+    error = game["distance_error"]
+    return [one for one in before if one["distance"] <= game["distance"] + error]
+
+
+def _below(game: Game, rivals: Sequence[Game], share: float) -> bool:
+    """Whether diversity or coverage is less than that share of the best of these, if there are any."""
+    if not rivals:
+        return False
+    diversity = min(1.0, max(one["diversity"] for one in rivals))
     if game["diversity"] < max(NO_VARIETY, share * diversity):
         return True
+    coverage = max(one["coverage"] for one in rivals)
     return coverage >= LEAST_COVERAGE and game["coverage"] + 2 * game["coverage_error"] < share * coverage
 
 
@@ -95,8 +109,9 @@ def _collapse(history: Sequence[Game]) -> Finding | None:
     if since is None or sum(game["seen"] >= since for game in measured) < IN_A_ROW:
         return None
     last = measured[-1]
-    best = {name: max(game[name] for game in measured) for name in ("diversity", "coverage")}
-    deep = _below(last, min(1.0, best["diversity"]), best["coverage"], COLLAPSED)
+    rivals = _rivals(measured[:-1], last)
+    best = {name: max(game[name] for game in rivals) for name in ("diversity", "coverage")}
+    deep = _below(last, rivals, COLLAPSED)
     standing = (
         f"diversity {last['diversity']:.2f} of the data's (best {best['diversity']:.2f}), "
         f"coverage {last['coverage']:.2f} (best {best['coverage']:.2f})"
@@ -113,17 +128,19 @@ def _collapse(history: Sequence[Game]) -> Finding | None:
 def _won(history: Sequence[Game]) -> Finding | None:
     lately = _measured(history)[-WON_FOR:]
     if len(lately) < WON_FOR or not all(
-        game["told_apart"] >= WON and game["coverage"] < POOR_COVERAGE for game in lately
+        game["told_apart"] >= WON and _margin(game) >= MARGIN and game["coverage"] < POOR_COVERAGE for game in lately
     ):
         return None
     first, last = lately[0], lately[-1]
-    moved = first["distance"] - last["distance"]
-    if moved > max(2 * math.hypot(first["distance_error"], last["distance_error"]), 0.1 * first["distance"]):
+    distances = [game["distance"] for game in lately]
+    error = max(game["distance_error"] for game in lately)
+    # to either side: one that is thrown about by too large steps is beaten, too, and has another fault
+    if max(distances) - min(distances) > max(2 * error, 0.1 * first["distance"]):
         return None
     return Finding(
         "discriminator has won",
         f"it tells {last['told_apart']:.1%} of real items and fakes apart, by {_margin(last):.3g} in the logit, and "
-        f"since image {first['seen']:,} the samples are no better: "
+        f"since image {first['seen']:,} the samples do not improve: "
         f"kernel distance {last['distance']:.3g} of the mean item's, coverage {last['coverage']:.2f}",
         "hold it back: a lower learning rate or fewer steps for the discriminator, "
         "or a method with a gradient penalty or spectral norm",

@@ -29,8 +29,8 @@ NO_SAMPLER = 10.0
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """numbers: see `vitals.summarised`; `game` are those of `game.measure`. findings: none when healthy, None while it is
-    too early to call any."""
+    """numbers: see `vitals.summarised`, and `game.measure` for those called `game`. findings: none when healthy, None
+    while it is too early to call any."""
 
     numbers: Mapping[str, Any]
     findings: tuple[Finding, ...] | None

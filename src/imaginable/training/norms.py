@@ -7,15 +7,15 @@ from typing import Any
 
 EXPLODED = 1000.0
 """times the usual norm. GANs have steps of 100 times, when a generator finds what its discriminator never saw"""
+LEAST_USUAL = 1.0
+"""what counts as usual at least: the gradients of a discriminator that tells all apart are next to nothing, and when it
+errs for once they are a few dozen, as they were at the beginning"""
 WINDOW = 50
 """steps whose median is taken; fewer say nothing of what is usual"""
 
 
 class Norms:
-    """last: of each player's last step. Usual is the highest median that WINDOW successive steps of a phase ever had:
-
-    the gradients of a discriminator that tells all apart vanish, and a thousand times nothing is no explosion.
-    """
+    """last: of each player's last step. Usual of a phase is the highest median of WINDOW successive steps so far."""
 
     def __init__(self) -> None:
         self.last: dict[str, float] = {}
@@ -24,7 +24,8 @@ class Norms:
 
     def usual(self, phase: str) -> float | None:
         """None before there are enough steps."""
-        return self._usual.get(phase)
+        known = self._usual.get(phase)
+        return None if known is None else max(LEAST_USUAL, known)
 
     def add(self, phase: str, player: str, norm: float) -> None:
         self.last[player] = norm
@@ -35,7 +36,8 @@ class Norms:
             recent.clear()
 
     def explodes(self, phase: str, norm: float) -> bool:
-        return norm > EXPLODED * self._usual.get(phase, float("inf"))
+        usual = self.usual(phase)
+        return usual is not None and norm > EXPLODED * usual
 
     def state_dict(self) -> dict[str, Any]:
         recent = {phase: list(norms) for phase, norms in self._recent.items()}
