@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from imaginable.training import game_health
 from imaginable.training.health import Diagnosis
 from imaginable.training.vitals import ACTIVE
 
@@ -28,6 +29,24 @@ def sentences(diagnosis: Diagnosis) -> Iterator[str]:
     stated = [f"{text} {numbers[name]:,.4g}{unit}" for name, text, unit in _STATED if name in numbers]
     if stated:
         yield f"<p>On {numbers['items']} items: {', '.join(stated)}.</p>"
+    if "distance" in numbers.get("game", {}):
+        yield f"<p>{_game(numbers['game'])}</p>"
+
+
+def _game(game: Mapping[str, Any]) -> str:
+    said = [
+        f"{name} {game[key]:.0%}"
+        for key, name in (("called_training", "training items"), ("called_held_out", "held-out items"))
+        if key in game
+    ]
+    parts = [
+        f"On {game['training']} training items and as many samples: {', '.join(game_health.summary(game))}.",
+        f"The discriminator calls real: {', '.join(said)}, fakes {game['called_fake']:.0%}; "
+        f"it tells {game['told_apart']:.0%} of the pairs of a real item and a fake apart.",
+    ]
+    shares = (("duplicates", "Samples with a near-duplicate"), ("copies", "copies of training items"))
+    known = [f"{name} {game[key]:.1%} ± {game[f'{key}_error']:.1%}" for key, name in shares if key in game]
+    return " ".join([*parts, *([f"{', '.join(known)}."] if known else [])])
 
 
 _STATED = (
@@ -42,9 +61,10 @@ _STATED = (
 
 
 def charts(history: Sequence[tuple[int, Diagnosis]]) -> bytes | None:
-    """One PNG: KL per latent dimension, use of the codebook, the way through the rate-distortion plane."""
+    """One PNG: KL per latent dimension, use of the codebook, the way through the rate-distortion plane; of a GAN, what
+    its samples are like and what its discriminator says, through time."""
     numbers = history[-1][1].numbers
-    drawn = [chart for chart in (_kl(numbers), _usage(numbers), _plane(history)) if chart]
+    drawn = [chart for chart in (_kl(numbers), _usage(numbers), _plane(history), *_of_game(history)) if chart]
     if not drawn:
         return None
     figure = Figure(figsize=(4.2 * len(drawn), 2.8), layout="constrained")
@@ -97,5 +117,43 @@ def _plane(history: Sequence[tuple[int, Diagnosis]]) -> Chart | None:
         axis.plot(rates, distortions, color="tab:gray", linewidth=1, marker=".", markersize=3)
         axis.plot(rates[-1], distortions[-1], "o", color="tab:blue")
         axis.set_title(f"distortion against rate, nats: now ({rates[-1]:.3g}, {distortions[-1]:.4g})")
+
+    return draw
+
+
+def _of_game(history: Sequence[tuple[int, Diagnosis]]) -> tuple[Chart | None, ...]:
+    games = [(seen, found.numbers["game"]) for seen, found in history if "distance" in found.numbers.get("game", {})]
+    if len(games) < 2:
+        return ()
+    samples = (("diversity", "diversity"), ("coverage", "coverage"))
+    says = (("called_training", "training"), ("called_held_out", "held out"), ("called_fake", "fakes"))
+    return (
+        _through_time(games, "samples: share of what real items have", samples),
+        _through_time(games, "share called real by the discriminator", says),
+        _distance(games),
+    )
+
+
+def _through_time(games: Sequence[tuple[int, Any]], title: str, lines: Sequence[tuple[str, str]]) -> Chart:
+    def draw(axis: Axes) -> None:
+        for key, label in lines:
+            known = [(seen, game[key]) for seen, game in games if key in game]
+            if known:
+                axis.plot(*zip(*known, strict=True), label=label, linewidth=1)
+        axis.set_ylim(0, 1.2)
+        axis.set_title(title)
+        axis.legend(fontsize=7)
+
+    return draw
+
+
+def _distance(games: Sequence[tuple[int, Any]]) -> Chart:
+    def draw(axis: Axes) -> None:
+        seen, values, errors = zip(
+            *((seen, game["distance"], game["distance_error"]) for seen, game in games), strict=True
+        )
+        axis.errorbar(seen, values, errors, linewidth=1)
+        axis.set_yscale("symlog", linthresh=0.1)  # young generators are thousands of times as far
+        axis.set_title("kernel distance; the mean item's is 1")
 
     return draw

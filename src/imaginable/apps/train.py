@@ -25,8 +25,8 @@ from imaginable.core.errors import UserError, nearest
 from imaginable.data.dataset import DataOptions, Dataset
 from imaginable.methods._method import Encodes, Samples, find, name_of
 from imaginable.model import Model
+from imaginable.training import best, health
 from imaginable.training import budget as budgets
-from imaginable.training import health
 from imaginable.training import job as jobs
 from imaginable.training.job import Job, Training
 from imaginable.training.run import Run, terms
@@ -226,12 +226,15 @@ def stopping_at_sigint() -> Iterator[threading.Event]:
 
 
 def _conclude(job: Job[Any], dataset: Dataset, say: Say) -> None:
-    """Says the last diagnosis; where the codes do not follow the prior, fits one that they do."""
+    """Says the last diagnosis and whether an earlier snapshot was better; fits a prior that the codes follow, where
+    the method's own is none."""
     diagnoses = health.history(Run(job.folder).lines())
     if not diagnoses:
         return
     _, diagnosis = diagnoses[-1]
     say(str(diagnosis))
+    if better := best.said(Run(job.folder), diagnosis.numbers.get("game", {})):
+        say(better)
     if not diagnosis.off_prior:
         return
     model = models.load(job.folder, type(job.method))

@@ -34,7 +34,11 @@ def generated(nets: Adversaries, z: Tensor, label: Tensor | None = None) -> Tens
 
 def judged(nets: Adversaries, x: Tensor, label: Tensor | None = None) -> Tensor:
     """Logits (n,) of items as the discriminator sees them, augmented."""
-    x = nets.augment(x)
+    return opinion(nets, nets.augment(x), label)
+
+
+def opinion(nets: Adversaries, x: Tensor, label: Tensor | None = None) -> Tensor:
+    """The discriminator's logits (n,) of items as they are."""
     logits: Tensor = nets.discriminator(x) if label is None else nets.discriminator(x, label)
     return logits
 

@@ -185,6 +185,14 @@ class Vitals(Protocol):
         """
 
 
+@runtime_checkable
+class Judges(Protocol):
+    """Has a discriminator, whose opinion of items can be asked."""
+
+    def judge(self, nets: Any, x: Tensor, label: Tensor | None = None) -> Tensor:
+        """Logits (n,) of items as they are, not augmented; a high one says real. A critic's need have no zero."""
+
+
 def name_of(method: Method[Any]) -> str:
     """What `find` finds it by: the name of its file, or `path/to/file.py:Class` outside the package."""
     cls = type(method)

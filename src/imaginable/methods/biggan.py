@@ -30,7 +30,7 @@ from imaginable.core.errors import UserError
 from imaginable.core.optimizers import Adam, Optimizer
 from imaginable.core.sizes import Sizes
 from imaginable.core.types import Batch, DataSpec, Loss, Progress
-from imaginable.methods._adversarial import Adversaries, adjust_augmentation, generated
+from imaginable.methods._adversarial import Adversaries, adjust_augmentation, generated, opinion
 from imaginable.methods._method import Method, Phase, Trained
 from imaginable.methods._of_classes import fooled, told_apart
 from imaginable.networks.biggan import BigganGenerator, parts
@@ -131,3 +131,6 @@ class Biggan(Method[Adversaries]):
         generator: torch.Generator | None = None,
     ) -> Tensor:
         return generated(nets, z, label)
+
+    def judge(self, nets: Adversaries, x: Tensor, label: Tensor | None = None) -> Tensor:
+        return opinion(nets, x, label)

@@ -27,7 +27,15 @@ from torch import Tensor
 from imaginable.core.optimizers import Adam, Optimizer
 from imaginable.core.sizes import Sizes
 from imaginable.core.types import Batch, DataSpec, Loss, Progress
-from imaginable.methods._adversarial import Adversaries, adjust_augmentation, draw_fakes, drawn, judged, tell_apart
+from imaginable.methods._adversarial import (
+    Adversaries,
+    adjust_augmentation,
+    draw_fakes,
+    drawn,
+    judged,
+    opinion,
+    tell_apart,
+)
 from imaginable.methods._method import Method, Phase, Trained
 from imaginable.networks.dcgan import DcganDiscriminator, DcganGenerator
 from imaginable.nn.augment import Augment
@@ -110,3 +118,6 @@ class Dcgan(Method[Adversaries]):
     ) -> Tensor:
         x: Tensor = nets.generator(z)
         return x
+
+    def judge(self, nets: Adversaries, x: Tensor, label: Tensor | None = None) -> Tensor:
+        return opinion(nets, x)

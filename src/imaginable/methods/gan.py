@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from imaginable.core.optimizers import Adam, Optimizer
 from imaginable.core.types import Batch, DataSpec, Loss, Progress
-from imaginable.methods._adversarial import Adversaries, draw_fakes, drawn, judged, tell_apart
+from imaginable.methods._adversarial import Adversaries, draw_fakes, drawn, judged, opinion, tell_apart
 from imaginable.methods._method import Method, Phase, Trained
 from imaginable.networks.mlp import Mlp
 from imaginable.objectives.adversarial import minimax_loss, nonsaturating_loss
@@ -108,3 +108,6 @@ class Gan(Method[Adversaries]):
     ) -> Tensor:
         x: Tensor = nets.generator(z)
         return x
+
+    def judge(self, nets: Adversaries, x: Tensor, label: Tensor | None = None) -> Tensor:
+        return opinion(nets, x)

@@ -35,6 +35,7 @@ from imaginable.methods._adversarial import (
     generated,
     judged,
     noted,
+    opinion,
     usual_critic,
     usual_generator,
 )
@@ -126,3 +127,6 @@ class Lsgan(Method[Adversaries]):
         generator: torch.Generator | None = None,
     ) -> Tensor:
         return generated(nets, z)
+
+    def judge(self, nets: Adversaries, x: Tensor, label: Tensor | None = None) -> Tensor:
+        return opinion(nets, x)

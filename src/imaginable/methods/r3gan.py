@@ -42,6 +42,7 @@ from imaginable.methods._adversarial import (
     generated,
     judged,
     noted,
+    opinion,
 )
 from imaginable.methods._method import Method, Phase, Trained
 from imaginable.networks.mlp import Mlp
@@ -191,6 +192,9 @@ class R3gan(Method[Adversaries]):
         x = generated(nets, z, told(nets, label))
         # only here: the discriminator is shown what lies outside, and the generator learns not to go there
         return x.clamp(-1, 1) if isinstance(nets.generator, R3ganGenerator) else x
+
+    def judge(self, nets: Adversaries, x: Tensor, label: Tensor | None = None) -> Tensor:
+        return opinion(nets, x, told(nets, label))
 
 
 def told(nets: Adversaries, label: Tensor | None) -> Tensor | None:

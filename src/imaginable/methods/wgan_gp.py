@@ -40,6 +40,7 @@ from imaginable.methods._adversarial import (
     generated,
     judged,
     noted,
+    opinion,
     usual_critic,
     usual_generator,
 )
@@ -146,3 +147,6 @@ class WganGp(Method[Adversaries]):
         generator: torch.Generator | None = None,
     ) -> Tensor:
         return generated(nets, z)
+
+    def judge(self, nets: Adversaries, x: Tensor, label: Tensor | None = None) -> Tensor:
+        return opinion(nets, x)

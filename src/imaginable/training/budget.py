@@ -14,11 +14,11 @@ import torch
 
 from imaginable.core import distributed, fast
 from imaginable.data.dataset import Dataset
-from imaginable.training import checkpoint, snapshot, vitals
+from imaginable.training import checkpoint, health, snapshot
 from imaginable.training.feed import Feed
 from imaginable.training.job import Job
 from imaginable.training.run import Run
-from imaginable.training.state import NonFiniteError, State
+from imaginable.training.state import BadStepError, State
 
 MARGIN = 0.88
 """share of the time that is planned: runs on two threads were up to 9 % slower than their timing"""
@@ -77,7 +77,7 @@ def _timed(state: State, feed: Feed, total: int, cycles: int) -> float:
     for _ in range(cycles):
         try:
             state.cycle(feed, total)
-        except NonFiniteError:  # a throw-away copy may diverge; its time is the same
+        except BadStepError:  # a throw-away copy may diverge; its time is the same
             state.load_state_dict(State(state.job, state.spec).state_dict() | {"seen": state.seen + 1})
     if state.device.type == "cuda":
         torch.cuda.synchronize(state.device)
@@ -90,9 +90,7 @@ def _seconds_to_show_and_save(state: State, dataset: Dataset) -> tuple[float, fl
         run = Run(Path(folder) / str(distributed.rank()))
         started = time.perf_counter()
         snapshot.take(state, dataset, run)
-        measured = vitals.measure(state, dataset)
-        if measured is not None:
-            vitals.summarised(measured)
+        health.examine(state, dataset)
         taken = time.perf_counter()
         checkpoint.save(run.checkpoint, state.state_dict())
         return taken - started, time.perf_counter() - taken

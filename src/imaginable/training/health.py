@@ -1,6 +1,7 @@
-"""What is wrong with a run and what to do about it, from what training/vitals.py measures.
+"""What is wrong with a run and what to do about it: of autoencoders, from what training/vitals.py measures, here;
+of generators and discriminators in game_health.py.
 
-For autoencoders so far. Every check reads the same few numbers and returns a finding or nothing.
+Every check reads the same few numbers and returns a finding or nothing.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from typing import Any
 
 from imaginable.data.dataset import Dataset
 from imaginable.methods._method import Samples
-from imaginable.training import vitals
+from imaginable.training import game, game_health, vitals
+from imaginable.training.finding import Finding
 from imaginable.training.state import State
 
 EARLY = 0.2
@@ -26,20 +28,9 @@ NO_SAMPLER = 10.0
 
 
 @dataclass(frozen=True)
-class Finding:
-    """name: what it is called. verdict: a sentence with the numbers. remedy: a sentence on what to do."""
-
-    name: str
-    verdict: str
-    remedy: str
-
-    def __str__(self) -> str:
-        return f"{self.name}: {self.verdict}; {self.remedy}"
-
-
-@dataclass(frozen=True)
 class Diagnosis:
-    """numbers: see `vitals.summarised`. findings: none when healthy, None while it is too early to call any."""
+    """numbers: see `vitals.summarised`, and `game.measure` for those called `game`. findings: none when healthy, None
+    while it is too early to call any."""
 
     numbers: Mapping[str, Any]
     findings: tuple[Finding, ...] | None
@@ -60,6 +51,10 @@ class Diagnosis:
     def off_prior(self) -> bool:
         return any(finding.name in _OFF_PRIOR_NAMES for finding in self.findings or ())
 
+    @property
+    def ruined(self) -> bool:
+        return game_health.ruined(self.findings)
+
     def logged(self) -> dict[str, Any]:
         """The `vitals` of a line of log.jsonl."""
         findings = None if self.findings is None else [asdict(finding) for finding in self.findings]
@@ -79,12 +74,25 @@ def history(lines: Iterable[Mapping[str, Any]]) -> list[tuple[int, Diagnosis]]:
 
 
 def examine(state: State, dataset: Dataset) -> Diagnosis | None:
-    """The averaged networks' diagnosis; None for methods without vitals, or with too few items to judge by."""
-    measured = vitals.measure(state, dataset)
-    if measured is None:
+    """The diagnosis of the averaged networks, and of the game they came from, which the state remembers.
+
+    None for methods that have neither vitals nor a discriminator, or with too few items to judge by.
+    """
+    numbers: dict[str, Any] = {}
+    findings: list[Finding] = []
+    fraction, earliest = state.seen / state.job.training.images, 1.0
+    if (measured := vitals.measure(state, dataset)) is not None:
+        numbers |= vitals.summarised(measured, has_prior=isinstance(state.job.method, Samples))
+        findings += called(numbers) if fraction >= EARLY else ()
+        earliest = EARLY
+    if (played := game.measure(state, dataset)) is not None:
+        numbers["game"] = played
+        state.games.append({"seen": state.seen, **played})
+        findings += game_health.called(state.games) if fraction >= game_health.EARLY else ()
+        earliest = min(earliest, game_health.EARLY)
+    if not numbers:
         return None
-    numbers = vitals.summarised(measured, has_prior=isinstance(state.job.method, Samples))
-    return Diagnosis(numbers, None if state.seen < EARLY * state.job.training.images else called(numbers))
+    return Diagnosis(numbers, tuple(findings) if fraction >= earliest else None)
 
 
 def called(numbers: Mapping[str, Any]) -> tuple[Finding, ...]:
@@ -101,6 +109,7 @@ def _details(numbers: Mapping[str, Any]) -> str:
         parts.append(f"rate {numbers['rate']:.3g} nats")
     if "codebook" in numbers:
         parts.append(f"{numbers['used']} of {numbers['codebook']} codes in use")
+    parts += game_health.summary(numbers.get("game", {}))
     return f": {', '.join(parts)}" if parts else ""
 
 

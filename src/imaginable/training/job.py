@@ -10,9 +10,10 @@ from typing import Any, Generic, Literal, TypeVar
 from imaginable.core import config, distributed, fast
 from imaginable.core.errors import UserError
 from imaginable.data.dataset import DataOptions
-from imaginable.methods._method import Method, find, name_of
+from imaginable.methods._method import Judges, Method, find, name_of
 
 Precision = Literal["auto", "float32", "bfloat16"]
+OnCollapse = Literal["warn", "rollback", "stop"]
 M = TypeVar("M", bound=Method[Any])
 
 
@@ -38,6 +39,9 @@ class Training:
     """images between sample sheets; by default a twentieth of the run"""
     checkpoint_every: int | None = None
     """images between checkpoints; by default a fiftieth of the run"""
+
+    on_collapse: OnCollapse = "warn"
+    """a collapsed or diverged GAN: say so, go back to the last sound snapshot at half the rate, or save and stop"""
 
     @property
     def snapshot_interval(self) -> int:
@@ -72,6 +76,10 @@ class Job(Generic[M]):
         fast.choose_device(training.device)
         if self.data.size is not None:  # before minutes go into preparing data that will not fit
             self.method.sizes.check(self.data.size, name_of(self.method))
+        if training.on_collapse != "warn" and not isinstance(self.method, Judges):
+            raise UserError(
+                f"--on-collapse {training.on_collapse}: {name_of(self.method)} has no game that could be watched"
+            )
         if training.micro_batch:
             if self.method.couples:
                 raise UserError(

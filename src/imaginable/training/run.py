@@ -29,7 +29,9 @@ class Run:
         self.log = self.folder / "log.jsonl"
         self.samples = self.folder / "samples"
         self.checkpoint = self.folder / "checkpoint.pt"
+        self.sound = self.folder / "sound.pt"
         self.model = self.folder / "model"
+        self.best = self.folder / "best"
         self.report = self.folder / "report.html"
 
     def create(self, job: str, manifest: dict[str, Any]) -> None:

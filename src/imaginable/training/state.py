@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -16,10 +17,14 @@ from imaginable.nn.freeze import Players
 from imaginable.training.average import Averages
 from imaginable.training.feed import Feed
 from imaginable.training.job import Job
+from imaginable.training.norms import Norms
+
+SENSELESS = 1e15
+"""a loss beyond this has no meaning left: nats of a large picture under a tiny fixed variance stay far below"""
 
 
-class NonFiniteError(Exception):
-    """Losses or weights, named in the message, are not finite numbers."""
+class BadStepError(Exception):
+    """What is wrong with a step, as half a sentence: losses or weights that are no numbers, or one that exploded."""
 
 
 class State:
@@ -47,11 +52,13 @@ class State:
         self.averages = Averages(self.networks, job.method.averaged, training.half_life)
         self.seen = self.step = self.attempt = 0
         self.said = ""  # what the last diagnosis came to: it is said again only when that changes
+        self.norms = Norms()
+        self.games: list[dict[str, Any]] = []  # how the players stood at every snapshot: training/game.py, and `seen`
 
     def cycle(self, feed: Feed, total: int) -> dict[str, Tensor]:
         """Every active phase once, on fresh data; returns the losses' terms (on the device, not yet read).
 
-        Raises NonFiniteError, with the state half-changed.
+        Raises BadStepError, with the state half-changed.
         """
         progress = Progress(self.seen, total, self.step)
         batch, seen = feed.batch(self.seen).to(self.device), self.seen + self.job.training.batch
@@ -77,12 +84,12 @@ class State:
                     self._seed(number, turn, part_number)
                     with fast.autocast(self.device, self.precision):
                         loss: Loss = phase.loss(self.networks, part, progress)
-                    if distributed.any_rank(not bool(torch.isfinite(loss.total))):
-                        raise NonFiniteError(f"losses of the {phase.player}")
+                    if distributed.any_rank(not float(loss.total.detach().abs()) < SENSELESS):
+                        raise BadStepError(_wrong(loss.total, phase.player))
                     (loss.total * (phase.gain / len(parts))).backward()
                     for name, value in loss.terms.items():
                         terms[name] = terms.get(name, 0) + value / (len(parts) * phase.repeat)
-                self._descend(phase, optimizer, progress)
+                self._descend(number, phase, optimizer, progress)
                 if phase.after:
                     with torch.no_grad():
                         phase.after(self.networks, batch, progress)
@@ -102,18 +109,33 @@ class State:
         for start in range(0, len(batch), size):
             yield batch.part(start, start + size)
 
-    def _descend(self, phase: Phase[Any], optimizer: torch.optim.Optimizer, progress: Progress) -> None:
+    def _descend(self, number: int, phase: Phase[Any], optimizer: torch.optim.Optimizer, progress: Progress) -> None:
         """One optimiser step of the phase's player, on gradients averaged over all processes."""
         rule = self.rules[phase.player]
         parameters = list(self.networks.get_submodule(phase.player).parameters())
         distributed.average_gradients(parameters)
-        if rule.clip is not None:
-            torch.nn.utils.clip_grad_norm_(parameters, rule.clip)
+        norm = self._norm(parameters, rule.clip)
+        name = f"{number} {phase.player}"
+        if not math.isfinite(norm):
+            raise BadStepError(f"the gradients of the {phase.player} were no numbers")
+        if rule.clip is None and self.norms.explodes(name, norm):
+            usual = self.norms.usual(name)
+            raise BadStepError(f"the {phase.player} exploded (gradient norm {norm:.2g}, usually {usual:.2g})")
+        self.norms.add(name, phase.player, norm)
         # every attempt after a divergence goes at half the rate
         rate = rule.lr * rule.schedule.factor(progress.fraction) * 0.5**self.attempt
         for group in optimizer.param_groups:
             group["lr"] = rate
         optimizer.step()
+
+    @staticmethod
+    def _norm(parameters: list[nn.Parameter], clip: float | None) -> float:
+        """Of the gradients together, which are then clipped."""
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        norm = torch.nn.utils.get_total_norm(gradients)
+        if clip is not None:
+            torch.nn.utils.clip_grads_with_norm_(parameters, clip, norm)
+        return float(norm)
 
     def _seed(self, phase: int | str, turn: int, part: int) -> None:
         parts = (self.job.training.seed, self.attempt, self.step, phase, turn, part, distributed.rank())
@@ -136,6 +158,8 @@ class State:
             "step": self.step,
             "attempt": self.attempt,
             "said": self.said,
+            "norms": self.norms.state_dict(),
+            "games": list(self.games),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -145,3 +169,12 @@ class State:
             optimizer.load_state_dict(state["optimizers"][name])
         self.seen, self.step, self.attempt = state["seen"], state["step"], state["attempt"]
         self.said = state.get("said", "")
+        self.norms.load_state_dict(state.get("norms") or Norms().state_dict())
+        self.games = list(state.get("games", ()))
+
+
+def _wrong(loss: Tensor, player: str) -> str:
+    value = float(loss.detach())
+    if math.isfinite(value):
+        return f"the losses of the {player} were beyond any sense ({value:.2g})"
+    return f"the losses of the {player} were no numbers"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import time
 from collections import defaultdict
@@ -14,24 +13,23 @@ from typing import Any
 import torch
 from torch import Tensor
 
-import imaginable
 from imaginable.core import distributed, fast
 from imaginable.core.errors import RunFailed, UserError
 from imaginable.core.types import DataSpec
 from imaginable.data.dataset import Dataset
 from imaginable.data.prepare import prepare
 from imaginable.methods import _storage
-from imaginable.methods._method import Trained, name_of
-from imaginable.training import checkpoint, health, snapshot
+from imaginable.methods._method import Trained
+from imaginable.training import best, game_health, health, snapshot
 from imaginable.training import job as jobs
 from imaginable.training.feed import Feed
 from imaginable.training.health import Diagnosis
 from imaginable.training.job import Job, Precision
+from imaginable.training.restore import RuinedError, begin_from, environment, go_on, roll_back, save_progress
 from imaginable.training.run import Run
-from imaginable.training.state import NonFiniteError, State
+from imaginable.training.state import BadStepError, State
 
 LOG_LINES = 200
-LARGEST_ATTEMPT = 3
 _SECONDS_BETWEEN_REPORTS = 0.25
 
 
@@ -79,12 +77,12 @@ def train(
     state = State(job, dataset.spec)
     if resume:
         run.require()
-        notices = _go_on(state, run, inexact)
+        notices = go_on(state, run, inexact)
         if distributed.rank() == 0:
             run.rewind(state.seen)
             run.record(dataset.manifest)
     else:
-        _begin_from(state)
+        begin_from(state)
         if distributed.rank() == 0:
             run.create(jobs.dump(job, environment(state)), dataset.manifest)
     if job.method.couples and distributed.ranks() > 1:
@@ -102,18 +100,22 @@ def train(
                 shows = done or _crossed(before, state.seen, training.snapshot_interval)
                 saves = done or _crossed(before, state.seen, training.checkpoint_interval)
                 if (shows or saves) and distributed.any_rank(not state.is_finite()):
-                    raise NonFiniteError("weights")
-            except NonFiniteError as problem:
-                notices.append(_roll_back(state, run, str(problem)))
+                    raise BadStepError("the weights were no numbers")
+                sample, diagnosis, news = _share(state, dataset, run) if shows else (None, None, "")
+                ruined = shows and distributed.any_rank(diagnosis is not None and diagnosis.ruined)
+                if ruined and training.on_collapse == "rollback":
+                    raise RuinedError(f"the generator was lost ({diagnosis})")
+            except (BadStepError, RuinedError) as problem:
+                notices.append(roll_back(state, run, problem))
                 if distributed.rank() == 0:
                     run.rewind(state.seen)
                 terms.clear()
                 continue
             seconds = time.monotonic() - started
-            sample, diagnosis, news = _share(state, dataset, run) if shows else (None, None, "")
-            if saves:
+            stops = ruined and training.on_collapse == "stop" and not done
+            if saves or stops:
                 distributed.broadcast_buffers(state.networks)
-                save_progress(state, run)
+                save_progress(state, run.checkpoint)
             logged = done or _crossed(before, state.seen, max(1, total // LOG_LINES))
             # clocks differ between processes, and all must report at the same step
             due = seconds - reported > _SECONDS_BETWEEN_REPORTS and distributed.ranks() == 1
@@ -125,22 +127,12 @@ def train(
                 terms.clear()
                 reported, notices = seconds, []
                 yield report
+            if stops:
+                raise RunFailed(f"{run.folder}: {diagnosis} (saved; --on-collapse stop)")
     except GeneratorExit:
         if state.is_finite():
-            save_progress(state, run)
+            save_progress(state, run.checkpoint)
         raise
-
-
-def environment(state: State) -> dict[str, Any]:
-    """What bit-exact repetition depends on beside the job."""
-    return {
-        "imaginable": imaginable.__version__,
-        "torch": str(torch.__version__),
-        "device": state.device.type,
-        "processor": torch.backends.cpu.get_cpu_capability(),
-        "threads": torch.get_num_threads(),
-        "ranks": distributed.ranks(),
-    }
 
 
 def resolved(job: Job[Any], spec: DataSpec) -> Job[Any]:
@@ -153,66 +145,6 @@ def resolved(job: Job[Any], spec: DataSpec) -> Job[Any]:
     chosen = torch.float32 if spec.kind == "points" else fast.choose_precision("auto", device)
     name: Precision = "bfloat16" if chosen == torch.bfloat16 else "float32"
     return dataclasses.replace(job, training=dataclasses.replace(training, precision=name))
-
-
-def _go_on(state: State, run: Run, inexact: bool) -> list[str]:
-    """Restores the last checkpoint; returns what there is to say. A run killed before its first begins anew."""
-    notices: list[str] = []
-    if not run.checkpoint.exists() and not checkpoint.previous(run.checkpoint).exists():
-        _begin_from(state)
-        return ["no checkpoint yet, beginning again from the first image"]
-    saved = checkpoint.load(run.checkpoint, notices.append)
-    now = environment(state)
-    changed = {key: (was, now[key]) for key, was in saved["environment"].items() if was != now[key]}
-    if changed and not inexact:
-        listed = ", ".join(f"{key} was {was}, is {now}" for key, (was, now) in changed.items())
-        raise UserError(f"{run.folder}: cannot go on bit for bit here ({listed}); add --inexact to go on all the same")
-    state.load_state_dict(saved["state"])
-    return notices
-
-
-def _begin_from(state: State) -> None:
-    """Takes the weights of `job.start_from`'s model, and of its other players where a checkpoint has them."""
-    if state.job.start_from is None:
-        return
-    origin = Run(Path(state.job.start_from))
-    model = _storage.load(origin.model if origin.model.exists() else origin.folder, type(state.job.method))
-    if type(model.method) is not type(state.job.method):
-        raise UserError(
-            f"--from {origin.folder}: it was trained by {name_of(model.method)}, not {name_of(state.job.method)}"
-        )
-    weights = state.networks.state_dict()
-    with contextlib.suppress(UserError):  # without a readable checkpoint the other players begin anew
-        weights |= checkpoint.load(origin.checkpoint, _quietly)["state"]["networks"]
-    names = state.job.method.averaged
-    weights |= {key: value for key, value in model.networks.state_dict().items() if key.split(".")[0] in names}
-    try:
-        state.networks.load_state_dict(weights)
-    except RuntimeError as error:
-        raise UserError(
-            f"--from {origin.folder}: its networks have another shape; use its fields and --size (see {origin.job})"
-        ) from error
-    state.averages.networks.load_state_dict(weights)
-
-
-def _roll_back(state: State, run: Run, what: str) -> str:
-    """Back to the last checkpoint with other draws at half the rate; returns the announcement."""
-    where, attempt = state.seen, state.attempt + 1
-    if attempt > LARGEST_ATTEMPT:
-        raise RunFailed(
-            f"{run.folder}: the {what} stopped being numbers at image {where:,}, "
-            f"{LARGEST_ATTEMPT} attempts at lower rates included; try a smaller --lr or --precision float32"
-        )
-    if run.checkpoint.exists():
-        state.load_state_dict(checkpoint.load(run.checkpoint, _quietly)["state"])
-    else:
-        state.load_state_dict(State(state.job, state.spec).state_dict())
-        _begin_from(state)
-    state.attempt = attempt
-    return (
-        f"the {what} were no numbers at image {where:,}: back to image {state.seen:,}, "
-        f"attempt {attempt + 1}, half the learning rate"
-    )
 
 
 def _share(state: State, dataset: Dataset, run: Run) -> tuple[Path | None, Diagnosis | None, str]:
@@ -235,22 +167,13 @@ def _share(state: State, dataset: Dataset, run: Run) -> tuple[Path | None, Diagn
     }
     _storage.save(trained, run.model, about)
     diagnosis = health.examine(state, dataset)
+    best.keep(trained, run, about, state)
     names = diagnosis.names if diagnosis else ""
     news = str(diagnosis) if names not in ("", state.said) else ""
     state.said = names
+    if state.job.training.on_collapse == "rollback" and game_health.sound(state.games):
+        save_progress(state, run.sound)
     return snapshot.take(state, dataset, run), diagnosis, news
-
-
-def save_progress(state: State, run: Run) -> None:
-    if distributed.rank() == 0:
-        checkpoint.save(
-            run.checkpoint,
-            {"state": state.state_dict(), "seen": state.seen, "environment": environment(state)},
-        )
-
-
-def _quietly(line: str) -> None:
-    """For what need not be said."""
 
 
 def _crossed(before: int, after: int, interval: int) -> bool:
