@@ -16,9 +16,9 @@ Algorithm 1, with its constants: c = 0.01, 5 steps, RMSprop at 5e-5, no momentum
 Pictures: DCGAN's networks (methods/dcgan.py) without a sigmoid, batch norm in both, whose scales are clipped as
 well (as in the authors' code). Points: fully connected networks with ReLU.
 
-Differs from the authors' code: kernels and initial weights are those of methods/dcgan.py; no 100 critic steps for the first 25 steps of G and every 500th; weights are clipped
-after the critic's step (Algorithm 1) and not before the next; no bias on D's last layer, which the
-objective cannot move.
+Differs from the authors' code: kernels and initial weights are those of methods/dcgan.py; no 100 critic steps for the
+first 25 steps of G and every 500th; weights are clipped after the critic's step (Algorithm 1) and not before the next;
+no bias on D's last layer, which the objective cannot move.
 """
 
 from __future__ import annotations
