@@ -89,7 +89,7 @@ def test_the_gradient_is_that_with_both_vectors_held_still() -> None:
     rows = weight.detach().movedim(1, -1).flatten(1)
     sigma = torch.dot(u, rows @ v)
     direction = torch.outer(u, v).unflatten(1, (3, 3, 6)).movedim(-1, 1)
-    # d <G, W / σ> = (G - <G, W / σ> u vᵀ) / σ: Miyato et al. 2018, equation 12 in this notation
+    # d <G, W / σ> = (G - <G, W / σ> u vᵀ) / σ
     expected = (pull - (pull * weight.detach() / sigma).sum() * direction) / sigma
     torch.testing.assert_close(weight.grad, expected, atol=1e-5, rtol=1e-4)
 

@@ -2,7 +2,7 @@
 
 Zhang et al. 2019, "Self-Attention Generative Adversarial Networks", arXiv:1805.08318.
 
-Objective (equation 4): the hinge losses of SNGAN (methods/sngan.py) with its projection discriminator,
+Objective: the hinge losses of SNGAN (methods/sngan.py) with its projection discriminator,
     D descends  E_x [ max(0, 1 - D(x, y)) ] + E_z [ max(0, 1 + D(G(z, y), y)) ],   G descends  - E_z [ D(G(z, y), y) ].
 
 Against SNGAN: in both players one layer of self-attention, x + γ o(x) with γ from 0, at 32 x 32 features (at half the

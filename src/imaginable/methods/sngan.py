@@ -3,7 +3,7 @@
 Miyato et al. 2018, "Spectral Normalization for Generative Adversarial Networks", arXiv:1802.05957; where the data has
 classes, with Miyato & Koyama 2018, "cGANs with Projection Discriminator", arXiv:1802.05637.
 
-Objective (equations 16 and 17), D(x, y) any number:
+Objective, D(x, y) any number:
     D descends  E_x [ max(0, 1 - D(x, y)) ] + E_z [ max(0, 1 + D(G(z, y), y)) ],   G descends  - E_z [ D(G(z, y), y) ].
     D(x, y) = ψ(h(x)) + <v_y, h(x)>, and of D all weights W are used as W / σ(W). Five steps of D to one of G.
 

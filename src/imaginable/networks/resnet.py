@@ -1,6 +1,6 @@
 """The residual generator and projection discriminator of SNGAN, and with self-attention those of SAGAN.
 
-Miyato et al. 2018, arXiv:1802.05957, appendix B.4 (the architecture for 32 pixels); Miyato & Koyama 2018,
+Miyato et al. 2018, arXiv:1802.05957 (the architecture for 32 pixels); Miyato & Koyama 2018,
 arXiv:1802.05637 (classes); Zhang et al. 2019, arXiv:1805.08318 (attention).
 
 At 32 pixels a player has `width` channels throughout, as in the paper; at 64 and 128 the levels above 32 have half
@@ -142,7 +142,7 @@ class ResnetGenerator(nn.Module):
 class ResnetDiscriminator(nn.Module):
     """(n, c, size, size) and labels (n,), if it has classes -> logits (n,), float32; spectrally normalised.
 
-    ψ(h) + <v_y, h> with h the features summed over positions: Miyato & Koyama 2018, equation 3. For v_y of an
+    ψ(h) + <v_y, h> with h the features summed over positions: Miyato & Koyama 2018. For v_y of an
     unknown class stands the mean of all. No normalisation: items of a batch are independent.
     ψ is linear without bias, as in the authors' code.
     """
