@@ -83,7 +83,7 @@ FAR_OFF = {"distance": 1.5, "distance_error": 0.1, "coverage": 0.0, "diversity":
     ("snapshots", "name", "said"),
     [
         ([FINE, FINE, ALIKE, ALIKE], "collapsed", "since image 300: diversity 0.05 of the data's (best 0.95)"),
-        ([ALIKE, ALIKE, ALIKE], "collapsed", "since image 200"),
+        ([ALIKE] * 5, "collapsed", "since image 200"),
         ([FINE, FEW_KINDS, FEW_KINDS], "collapsed", "coverage 0.10 (best 0.80)"),
         ([FINE, NARROW, NARROW], "collapsing", "since image 200"),
         ([TOLD_APART] * 3, "discriminator has won", "100.0% of real items and fakes apart, by 31 in the logit"),
@@ -106,6 +106,7 @@ def test_every_fault_is_called_alone_and_says_what_to_do(snapshots: list[dict[st
         [FINE],
         [FINE] * 20,
         [FINE, ALIKE],  # one bad moment
+        [ALIKE] * 4,  # slow to begin
         [FINE, ALIKE, FINE, ALIKE],
         [FINE, {"diversity": 0.5, "coverage": 0.45}, {"diversity": 0.5, "coverage": 0.45}],
         [
@@ -132,6 +133,13 @@ def test_every_fault_is_called_alone_and_says_what_to_do(snapshots: list[dict[st
 )
 def test_what_is_sound_young_or_may_be_noise_is_not_called(snapshots: list[dict[str, Any]]) -> None:
     assert names(*snapshots) == []
+
+
+def test_what_is_sound_enough_to_go_back_to() -> None:
+    assert game_health.sound(history(FINE))
+    assert game_health.sound(history({"distance": 900.0}, {"distance": 90.0})), "young, and becoming better"
+    for unsound in (ALIKE, NARROW, FAR_OFF, {"non_finite": 1}):
+        assert not game_health.sound(history(FINE, unsound)), "before it is called"
 
 
 def test_copies_of_one_item_are_a_collapse_and_no_good_memory() -> None:
@@ -374,8 +382,8 @@ def test_a_collapse_is_called_within_two_snapshots_and_with_where_it_began(play:
 
 
 def test_before_a_tenth_of_the_run_nothing_is_called(play: Any) -> None:
-    _, run = play([0.01] * 3, snapshot_every=20)
-    assert [called(run)[seen] for seen in (20, 40, 60, 80)] == ["", "", "", "collapsed"]
+    _, run = play([0.01] * 3, snapshot_every=16)
+    assert [called(run)[seen] for seen in (16, 32, 48, 64, 80)] == ["", "", "", "", "collapsed"]
 
 
 def test_on_collapse_rollback_goes_back_to_the_last_sound_snapshot(play: Any) -> None:
@@ -487,7 +495,7 @@ def test_a_gan_with_a_far_too_large_learning_rate_is_called_collapsed(gaussians:
     found = learned(Gan(hidden=64, latents=8, lr=0.05, beta1=0.9), gaussians, tmp_path / "run", 16_000)
     fallen = [seen for seen, one in found if one.numbers["game"]["diversity"] < 0.1]
     first = next(seen for seen, one in found if one.names == "collapsed")
-    assert first <= fallen[3]
+    assert first <= fallen[5]
     assert found[-1][1].names == "collapsed"
 
 
