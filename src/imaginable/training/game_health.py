@@ -24,6 +24,8 @@ FALLEN, COLLAPSED = 0.5, 0.2
 """of the best so far: half is far more than healthy runs lose between snapshots; a fifth is a few kinds of items"""
 NO_VARIETY = 0.1
 """samples a tenth as different from each other as real items are, or less, have collapsed if they come no nearer"""
+ALIKE_FOR = 4
+"""snapshots of samples that were never otherwise: a fifth of the run, since a generator may be slow to begin"""
 LEAST_COVERAGE = 0.2
 """a coverage that was never higher has nothing to fall from"""
 WON = 0.999
@@ -58,7 +60,8 @@ def ruined(findings: Sequence[Finding] | None) -> bool:
 def sound(history: Sequence[Game]) -> bool:
     """Whether the last snapshot is one to go back to, called or not."""
     last = history[-1]
-    return not last["non_finite"] and fallen_since(history) is None and not _is_far_off(last)
+    strayed = _is_far_off(last) and _best_distance(history) < ONCE_GOOD
+    return not last["non_finite"] and fallen_since(history) is None and not strayed
 
 
 def summary(game: Game) -> list[str]:
@@ -106,11 +109,14 @@ def _below(game: Game, rivals: Sequence[Game], share: float) -> bool:
 
 def _collapse(history: Sequence[Game]) -> Finding | None:
     since, measured = fallen_since(history), _measured(history)
-    if since is None or sum(game["seen"] >= since for game in measured) < IN_A_ROW:
+    if since is None:
         return None
     last = measured[-1]
     rivals = _rivals(measured[:-1], last)
     best = {name: max(game[name] for game in rivals) for name in ("diversity", "coverage")}
+    was_better = best["diversity"] > 2 * NO_VARIETY or best["coverage"] > LEAST_COVERAGE
+    if sum(game["seen"] >= since for game in measured) < (IN_A_ROW if was_better else ALIKE_FOR):
+        return None
     deep = _below(last, rivals, COLLAPSED)
     standing = (
         f"diversity {last['diversity']:.2f} of the data's (best {best['diversity']:.2f}), "
@@ -149,12 +155,13 @@ def _won(history: Sequence[Game]) -> Finding | None:
 
 def _diverged(history: Sequence[Game]) -> Finding | None:
     measured = _measured(history)
-    lately, best = measured[-IN_A_ROW:], min(measured, key=lambda game: game["distance"], default=None)
-    if best is None or best["distance"] > ONCE_GOOD or len(lately) < IN_A_ROW or not all(map(_is_far_off, lately)):
+    lately = measured[-IN_A_ROW:]
+    if _best_distance(history) > ONCE_GOOD or len(lately) < IN_A_ROW or not all(map(_is_far_off, lately)):
         return None
     last = lately[-1]
     if last["diversity"] < FALLEN:  # all alike: that is a collapse
         return None
+    best = min(measured, key=lambda game: float(game["distance"]))
     return Finding(
         "diverged",
         f"the kernel distance is {last['distance']:.3g} ± {last['distance_error']:.2g} of the mean item's, and was "
@@ -165,6 +172,10 @@ def _diverged(history: Sequence[Game]) -> Finding | None:
 
 def _is_far_off(game: Game) -> bool:
     return "distance" in game and game["distance"] - 3 * game["distance_error"] > DIVERGED
+
+
+def _best_distance(history: Sequence[Game]) -> float:
+    return min((float(game["distance"]) for game in _measured(history)), default=math.inf)
 
 
 def _louder(measured: Sequence[Game]) -> str:
