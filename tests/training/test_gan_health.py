@@ -105,8 +105,8 @@ def test_every_fault_is_called_alone_and_says_what_to_do(snapshots: list[dict[st
         [TOLD_APART | {"distance": distance} for distance in (0.9, 0.8, 0.7)],  # beaten, and becoming better
         [TOLD_APART | {"told_apart": 0.99}] * 5,
         [TOLD_APART | {"logit_fake": -3.0}] * 5,
-        [ALIKE | {"distance": distance} for distance in (1000, 500, 200, 90)],  # all alike, and coming nearer
-        [{"diversity": 1.2, "distance": 50}, {"diversity": 0.5, "distance": 9}, {"diversity": 0.4, "distance": 2}],
+        [ALIKE | {"distance": distance} for distance in (1000, 500, 200, 90, 40, 20)],  # all alike, and coming nearer
+        [{"diversity": 1 / time**0.5 + 0.1, "distance": 200 / time} for time in (1, 9, 16, 64)],  # noise that is lost
         [FAR_OFF | {"coverage": 0.1}] * 4,  # never was better
         [FINE, FAR_OFF | {"distance_error": 0.3, "coverage": 0.7}, FAR_OFF | {"distance_error": 0.3, "coverage": 0.7}],
         [{"called_training": 0.8, "called_held_out": 0.5}] * 3,

@@ -168,6 +168,12 @@ def test_on_collapse_stop_saves_and_stops(play: Any, tmp_path: Path) -> None:
     assert run.lines()[-1]["vitals"]["findings"][0]["name"] == "collapsed"
 
 
+def test_a_run_that_is_at_its_end_has_nothing_to_stop(play: Any) -> None:
+    reports, run = play([1.0] * 8 + [0.01] * 2, on_collapse="stop")
+    assert reports[-1].seen == 800
+    assert called(run)[800] == "collapsed"
+
+
 def test_on_collapse_is_refused_where_no_game_is_watched(tiny_job: TinyJob, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="--on-collapse stop: vae has no game"):
         tiny_job(Vae, tmp_path, on_collapse="stop").check()
