@@ -5,7 +5,6 @@ Eager float32, NCHW, torch.optim.Adam as it comes, no player frozen; the network
 
 import ctypes
 import platform
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,40 +15,18 @@ from PIL import Image
 from torch import Tensor, nn
 
 from imaginable.core.types import DataSpec
-from imaginable.networks.dcgan import DcganGenerator
 from imaginable.networks.residual import ResidualDecoder
 from imaginable.objectives.reconstruction import squared_error
 from imaginable.objectives.variational import kl_to_standard_normal, reparameterise
-
-Step = Callable[[], None]
+from ordinary_gans import Step, adversarial_step
 
 
 def ordinary_step(method: Any, spec: DataSpec, x: Tensor) -> Step:
     """One training step of the method on these items, to be called again and again."""
     nets, x = method.networks(spec, {}), x.contiguous()
     if "generator" in method.averaged:
-        return _adversarial(method, nets.generator, nets.discriminator, x)
+        return adversarial_step(method, nets, x)
     return _autoencoder(method, nets.autoencoder, x)
-
-
-def _adversarial(method: Any, generator: nn.Module, discriminator: nn.Module, real: Tensor) -> Step:
-    betas = (method.beta1, 0.999)
-    generator_adam = torch.optim.Adam(generator.parameters(), method.lr, betas)
-    discriminator_adam = torch.optim.Adam(discriminator.parameters(), method.lr, betas)
-    one, zero = torch.ones(len(real)), torch.zeros(len(real))
-    loss = F.binary_cross_entropy_with_logits
-
-    def step() -> None:
-        discriminator_adam.zero_grad()
-        loss(discriminator(real), one).backward()
-        fake = _generate(generator, torch.randn(len(real), method.latents))
-        loss(discriminator(fake.detach()), zero).backward()
-        discriminator_adam.step()
-        generator_adam.zero_grad()
-        loss(discriminator(fake), one).backward()
-        generator_adam.step()
-
-    return step
 
 
 def _autoencoder(method: Any, halves: Any, x: Tensor) -> Step:
@@ -72,13 +49,6 @@ def _autoencoder(method: Any, halves: Any, x: Tensor) -> Step:
         adam.step()
 
     return step
-
-
-def _generate(generator: nn.Module, z: Tensor) -> Tensor:
-    """The generator's forward without its change to channels_last."""
-    if not isinstance(generator, DcganGenerator):
-        return generator(z)
-    return torch.tanh(generator.layers(z[:, :, None, None]))
 
 
 def _decode(decoder: nn.Module, z: Tensor) -> Tensor:

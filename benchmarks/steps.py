@@ -40,6 +40,8 @@ from imaginable.training.job import Job, Training
 from imaginable.training.state import State
 from ordinary import Step, ordinary_item, ordinary_settings, ordinary_step
 
+SMALL = (3, 32, 32)
+"""the presets `small` of the newer GANs are meant for this size"""
 LEAST_TURN = 0.2
 """seconds; shorter steps are repeated, or a turn would measure the caches that the other one left cold"""
 
@@ -79,7 +81,15 @@ ROWS = {
     "vae-mlp": Row(
         "vae", 128, (1, 28, 28), {"network": "mlp", "hidden": 500, "latents": 20, "output": "bernoulli"}, 1.5
     ),
-    "gan": Row("gan", 128, (1, 28, 28)),
+    "gan": Row("gan", 128, (1, 28, 28), target=1.9),
+    "lsgan": Row("lsgan", 64, SMALL, target=1.9),
+    "wgan": Row("wgan", 64, SMALL, target=1.9),
+    "wgan_gp": Row("wgan_gp", 64, SMALL, target=1.9),
+    "sngan": Row("sngan", 64, SMALL, {"width": 32, "critic_steps": 2}, 2.0),
+    "sagan": Row("sagan", 64, SMALL, {"width": 64}, 2.0),
+    "biggan": Row("biggan", 64, SMALL, {"width": 16, "critic_steps": 1}, 2.0),
+    "r3gan": Row("r3gan", 64, SMALL, {"width": 16}, 2.0),
+    "r3gan-lazy": Row("r3gan", 64, SMALL, {"width": 16, "penalty_every": 4}, 2.0),
     "autoencoder": Row("autoencoder", 64),
 }
 
