@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from imaginable.nn.convolution import Convolution
 from imaginable.objectives.penalties import gradient_penalty, orthogonality, squared_gradient_norm
 
 Step = Callable[[], None]
@@ -19,7 +20,7 @@ Critic = Callable[[Tensor], Tensor]
 
 def adversarial_step(method: Any, nets: Any, real: Tensor) -> Step:
     """One cycle: the discriminator's steps and one of the generator."""
-    keep_order(nets)
+    take_back(nets)
     discriminator_loss, generator_loss, reuses = GAMES[type(method).__name__](method)
     generator, discriminator = nets.generator, nets.discriminator
     descend = {name: _optimizer(method, name, nets.get_submodule(name)) for name in ("generator", "discriminator")}
@@ -55,8 +56,12 @@ def _optimizer(method: Any, player: str, module: nn.Module) -> torch.optim.Optim
     return torch.optim.Adam(module.parameters(), rule.lr, rule.betas)
 
 
-def keep_order(nets: nn.Module) -> None:
-    """Takes back the networks' own change to channels_last, which is a small copy of their first features."""
+def take_back(nets: nn.Module) -> None:
+    """Undoes what is quick in the networks: torch's own convolutions, and no change to channels_last (the copy back
+    is one of small features)."""
+    for layer in nets.modules():
+        if isinstance(layer, Convolution):
+            layer.__class__ = nn.Conv2d  # the same parameters
 
     def contiguous(_: nn.Module, given: tuple[Any, ...]) -> tuple[Any, ...]:
         return given[0].contiguous(), *given[1:]

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from imaginable.nn.convolution import Convolution
+
 
 def _initialise(module: nn.Module) -> None:
     """All weights from N(0, 0.02), section 4; scales of the batch norms from N(1, 0.02)."""
@@ -55,12 +57,12 @@ class DcganDiscriminator(nn.Module):
     def __init__(self, shape: Sequence[int], width: int, normalise: bool = True, bias: bool = True) -> None:
         super().__init__()
         wides = _widths(width, shape[-1])
-        layers: list[nn.Module] = [nn.Conv2d(shape[0], wides[0], 4, stride=2, padding=1)]
+        layers: list[nn.Module] = [Convolution(shape[0], wides[0], 4, stride=2, padding=1)]
         layers += [nn.LeakyReLU(0.2, inplace=True)]
         for before, after in itertools.pairwise(wides):
-            layers += [nn.Conv2d(before, after, 4, stride=2, padding=1, bias=not normalise)]
+            layers += [Convolution(before, after, 4, stride=2, padding=1, bias=not normalise)]
             layers += [nn.BatchNorm2d(after) if normalise else nn.Identity(), nn.LeakyReLU(0.2, inplace=True)]
-        layers += [nn.Conv2d(wides[-1], 1, 4, bias=bias)]
+        layers += [Convolution(wides[-1], 1, 4, bias=bias)]
         self.layers = nn.Sequential(*layers)
         _initialise(self)
         if not normalise:

@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from imaginable.nn.convolution import Convolution
+
 SLOPE = 0.2
 """of the leaky ReLU below 0"""
 GAIN = math.sqrt(2 / (1 + SLOPE**2))
@@ -33,7 +35,7 @@ def initialised(layer: Layer, gain: float = 1.0) -> Layer:
 
 
 def pointwise(before: int, after: int, bias: bool = False) -> nn.Conv2d:
-    return initialised(nn.Conv2d(before, after, 1, bias=bias))
+    return initialised(Convolution(before, after, 1, bias=bias))
 
 
 class Block(nn.Module):
@@ -47,9 +49,9 @@ class Block(nn.Module):
         super().__init__()
         wide, gain = channels * expansion, GAIN * branches**-0.25
         groups = wide // math.gcd(wide, group)
-        self.expand = initialised(nn.Conv2d(channels, wide, 1), gain)
-        self.mix = initialised(nn.Conv2d(wide, wide, 3, padding=1, groups=groups), gain)
-        self.project = initialised(nn.Conv2d(wide, channels, 1, bias=False), 0.0)
+        self.expand = initialised(Convolution(channels, wide, 1), gain)
+        self.mix = initialised(Convolution(wide, wide, 3, padding=1, groups=groups), gain)
+        self.project = initialised(Convolution(wide, channels, 1, bias=False), 0.0)
 
     def forward(self, x: Tensor) -> Tensor:
         hidden = F.leaky_relu(self.expand(x), SLOPE)
