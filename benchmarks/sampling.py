@@ -4,9 +4,10 @@
 
 Without runs: fresh DCGAN generators at 32 and 64 px, whose batch norms have seen noise (theirs would give grey).
 
-The package decodes in float32, eagerly, with weights in channels_last. All variants take turns in one process; speeds
-are medians over the rounds of process CPU time (the wall time of a quiet machine), ratios are those of the medians,
-above 1 = faster. Measured are batches and single pictures (latency). `greys` is what a variant changes of the same
+The package decodes in float32, eagerly, with weights in channels_last; `Model.half()` in bfloat16, batch norms folded
+into the convolutions before them. Ordinary is float32 with weights as torch makes them. All variants take turns in one process; speeds
+are medians over the rounds of process CPU time (the wall time of a quiet machine), ratios are those of the medians
+over the ordinary one's, above 1 = faster. Measured are batches and single pictures (latency). `greys` is what a variant changes of the same
 pictures: the largest and the mean difference in grey levels of 255.
 """
 
@@ -31,6 +32,7 @@ from imaginable.data import images
 from imaginable.methods._method import Trained
 from imaginable.methods.dcgan import Dcgan
 from imaginable.model import Model
+from imaginable.nn.half import folded, halved
 
 LEAST_TURN = 0.1
 """seconds; quicker decoding is repeated"""
@@ -76,13 +78,18 @@ def autocast() -> AbstractContextManager[object]:
 
 
 AS_IT_IS = "as the package"
+ORDINARY = "ordinary: NCHW"
+HALF = "as Model.half()"
 VARIANTS = {
+    ORDINARY: Variant(contiguous),
     AS_IT_IS: Variant(),
     "inference_mode": Variant(around=torch.inference_mode),
-    "not channels_last": Variant(contiguous),
+    "folded norms": Variant(folded),
     "autocast": Variant(around=autocast),
     "bf16 weights": Variant(bfloat16, torch.bfloat16),
     "bf16 weights, not norms": Variant(bfloat16_but_norms, torch.bfloat16),
+    "folded, bf16 weights": Variant(lambda networks: bfloat16(folded(networks)), torch.bfloat16),
+    HALF: Variant(halved, around=autocast),
 }
 
 
@@ -104,7 +111,7 @@ def report(model: Model, name: str, batch: int, rounds: int) -> None:
     print(f"{name}, {'x'.join(map(str, model.trained.spec.shape))}, batch {batch}, {rounds} rounds, one thread")
     print(f"{'':26}{'images/s':>9}{'ratio':>7}{'ms for 1':>10}{'ratio':>7}   greys: largest, mean")
     for label, decode in ways.items():
-        ratios = many[AS_IT_IS] / many[label], one[AS_IT_IS] / one[label]
+        ratios = many[ORDINARY] / many[label], one[ORDINARY] / one[label]
         greys = np.abs(images.to_uint8(decode(codes)).astype(int) - expected)
         figures = f"{batch / many[label]:9.0f}{ratios[0]:7.2f}{1000 * one[label]:10.2f}{ratios[1]:7.2f}"
         print(f"{label:26}{figures}{greys.max():11d}{greys.mean():8.3f}", flush=True)

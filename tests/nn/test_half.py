@@ -1,0 +1,52 @@
+"""Networks in bfloat16, for use only."""
+
+import torch
+from torch import nn
+
+from imaginable.core.types import DataSpec
+from imaginable.data import images
+from imaginable.methods._method import Trained
+from imaginable.methods.dcgan import Dcgan
+from imaginable.methods.sagan import Sagan
+from imaginable.model import Model
+from imaginable.nn.half import folded
+
+
+def test_folding_a_batch_norm_leaves_the_numbers() -> None:
+    torch.manual_seed(0)
+    layers = nn.Sequential(nn.ConvTranspose2d(4, 6, 4, 2, 1), nn.BatchNorm2d(6), nn.ReLU(), nn.Conv2d(6, 3, 3))
+    layers(torch.randn(8, 4, 5, 5) + 1)  # statistics, and not those it begins with
+    x = torch.randn(2, 4, 5, 5)
+    quick = folded(layers.eval())
+    assert not any(isinstance(layer, nn.BatchNorm2d) for layer in quick.modules())
+    torch.testing.assert_close(quick(x), layers(x))
+
+
+def model(method: Dcgan | Sagan) -> Model:
+    torch.manual_seed(0)
+    spec = DataSpec("images", (3, 32, 32))
+    networks = method.networks(spec, {})
+    networks.generator(torch.randn(64, method.latents))
+    return Model(Trained(method, networks.eval().requires_grad_(False), spec), {})
+
+
+def test_half_decodes_to_nearly_the_same_pictures_and_leaves_the_model_alone() -> None:
+    for method in (Dcgan(width=8), Sagan(width=16)):
+        whole = model(method)
+        before = {name: value.clone() for name, value in whole.trained.networks.state_dict().items()}
+        half, codes = whole.half(), whole.latents(70)
+        decoded = half.decode_tensor(codes)
+        assert decoded.dtype == torch.float32
+        expected = whole.decode_array(codes).astype(int)
+        assert abs(images.to_uint8(decoded).astype(int) - expected).max() <= 8
+        assert not torch.equal(decoded, whole.decode_tensor(codes))  # else nothing was gained
+        after = half.trained.networks.state_dict()
+        assert all(torch.equal(after[name], value) for name, value in before.items())
+
+
+def test_half_gives_the_same_again_whatever_the_batch() -> None:
+    half = model(Dcgan(width=8)).half()
+    codes = half.latents(70)
+    together = half.decode_array(codes)
+    assert (together == half.decode_array(codes)).all()
+    assert (half.decode_array(codes[3:4]) == together[3:4]).all()
