@@ -1,4 +1,4 @@
-"""The ordinary form of the GANs' training steps: eager float32, NCHW, torch's optimisers as they come, no player frozen.
+"""The ordinary form of the GANs' steps: eager float32, NCHW, torch's optimisers as they come, no player frozen.
 
 As tutorials write them: a pass for real items and one for made ones; a gradient penalty with a forward of its own;
 weights normalised anew at every forward; fakes made anew for each player where the paper's algorithm does so.

@@ -4,11 +4,12 @@
 
 Without runs: fresh DCGAN generators at 32 and 64 px, whose batch norms have seen noise (theirs would give grey).
 
-The package decodes in float32, eagerly, with weights in channels_last; `Model.half()` in bfloat16, batch norms folded
-into the convolutions before them. Ordinary is float32 with weights as torch makes them. All variants take turns in one process; speeds
-are medians over the rounds of process CPU time (the wall time of a quiet machine), ratios are those of the medians
-over the ordinary one's, above 1 = faster. Measured are batches and single pictures (latency). `greys` is what a variant changes of the same
-pictures: the largest and the mean difference in grey levels of 255.
+The package decodes in float32, eagerly, with weights in channels_last; `Model.half()` in bfloat16, with batch norms
+folded into the convolutions before them. Ordinary is float32 with weights as torch makes them, in a process that is not
+tuned. All variants take turns in one process; speeds are medians over the rounds of process CPU time (the wall time of
+a quiet machine), ratios are those of the medians to the ordinary one's, above 1 = faster. Measured are batches and
+single pictures (latency). `greys` is what a variant changes of the package's pictures: the largest and the mean
+difference in grey levels of 255.
 """
 
 import argparse
@@ -33,6 +34,7 @@ from imaginable.methods._method import Trained
 from imaginable.methods.dcgan import Dcgan
 from imaginable.model import Model
 from imaginable.nn.half import folded, halved
+from ordinary import ordinary_settings
 
 LEAST_TURN = 0.1
 """seconds; quicker decoding is repeated"""
@@ -45,6 +47,7 @@ class Variant:
     networks: Callable[[nn.Module], nn.Module] = lambda networks: networks
     codes: torch.dtype = torch.float32
     around: Callable[[], AbstractContextManager[object]] = nullcontext
+    settings: Callable[[], None] = fast.tune_process
 
     def of(self, model: Model) -> Callable[[Tensor], Tensor]:
         networks: Any = self.networks(copy.deepcopy(model.trained.networks))
@@ -81,7 +84,7 @@ AS_IT_IS = "as the package"
 ORDINARY = "ordinary: NCHW"
 HALF = "as Model.half()"
 VARIANTS = {
-    ORDINARY: Variant(contiguous),
+    ORDINARY: Variant(contiguous, settings=ordinary_settings),
     AS_IT_IS: Variant(),
     "inference_mode": Variant(around=torch.inference_mode),
     "folded norms": Variant(folded),
@@ -121,13 +124,16 @@ def timed(ways: dict[str, Callable[[Tensor], Tensor]], codes: Tensor, rounds: in
     """Median seconds of decoding the codes, of each way."""
     often = {}
     for label, decode in ways.items():
-        decode(codes)
-        often[label] = math.ceil(LEAST_TURN / seconds(decode, codes, 1))
-    taken = [{label: seconds(decode, codes, often[label]) for label, decode in ways.items()} for _ in range(rounds)]
+        often[label] = math.ceil(LEAST_TURN / seconds(label, decode, codes, 1))
+    taken = [
+        {label: seconds(label, decode, codes, often[label]) for label, decode in ways.items()} for _ in range(rounds)
+    ]
     return {label: statistics.median(turn[label] for turn in taken) for label in ways}
 
 
-def seconds(decode: Callable[[Tensor], Tensor], codes: Tensor, often: int) -> float:
+def seconds(label: str, decode: Callable[[Tensor], Tensor], codes: Tensor, often: int) -> float:
+    VARIANTS[label].settings()
+    decode(codes)
     start = time.process_time()
     for _ in range(often):
         decode(codes)

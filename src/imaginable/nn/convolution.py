@@ -45,7 +45,7 @@ class Convolution(nn.Conv2d):
             bias = None if bias is None else bias.to(precision)
         assert not isinstance(self.padding, str), "padding is given in pixels"
         geometry = Geometry(self.stride, self.padding, self.groups)
-        out: Tensor = _Forward.apply(x, weight, bias, _handle(x, weight, geometry), geometry)
+        out: Tensor = _Forward.apply(x, weight, bias, _handle(x, weight, geometry), geometry)  # type: ignore[no-untyped-call]
         return out
 
 
@@ -57,7 +57,7 @@ def _handle(x: Tensor, weight: Tensor, geometry: Geometry) -> Tensor | None:
     """
     if not weight.requires_grad:
         return None
-    handle: Tensor = _Handle.apply(weight, x.detach(), geometry)
+    handle: Tensor = _Handle.apply(weight, x.detach(), geometry)  # type: ignore[no-untyped-call]
     return handle
 
 
@@ -75,7 +75,7 @@ class _Handle(torch.autograd.Function):
         return x.new_zeros(()).expand(len(x), len(weight), *_sides(x, weight, geometry))
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
         weight, x = ctx.saved_tensors
         return gradient_of_weight(slope, x, weight, ctx.geometry), None, None
@@ -96,7 +96,7 @@ class _Forward(torch.autograd.Function):
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
         needs_x, _, needs_bias, needs_weight, _ = ctx.needs_input_grad
-        at_x = _AtInput.apply(slope, weight, x.detach(), ctx.geometry) if needs_x else None
+        at_x = _AtInput.apply(slope, weight, x.detach(), ctx.geometry) if needs_x else None  # type: ignore[no-untyped-call]
         at_bias = slope.sum((0, 2, 3)) if needs_bias else None
         return at_x, None, at_bias, slope if needs_weight else None, None
 
@@ -111,12 +111,12 @@ class _AtInput(torch.autograd.Function):
         return _backward(slope, x, weight, geometry, 0)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, slope_of_slope: Tensor) -> tuple[Tensor | None, ...]:
         slope, weight = ctx.saved_tensors
         needs_slope, needs_weight = ctx.needs_input_grad[:2]
         geometry = ctx.geometry
-        at_slope = _Forward.apply(slope_of_slope, weight, None, None, geometry) if needs_slope else None
+        at_slope = _Forward.apply(slope_of_slope, weight, None, None, geometry) if needs_slope else None  # type: ignore[no-untyped-call]
         at_weight = gradient_of_weight(slope, slope_of_slope, weight, geometry) if needs_weight else None
         return at_slope, at_weight, None, None
 
@@ -131,7 +131,7 @@ def gradient_of_weight(slope: Tensor, x: Tensor, weight: Tensor, geometry: Geome
     windows = padded.unfold(1, high, down).unfold(2, wide, right)  # (n, h, w, in, high, wide)
     columns = windows.movedim(3, -1).reshape(-1, high * wide * x.shape[1])
     product = slope.movedim(1, -1).flatten(0, 2).T @ columns
-    return product.unflatten(1, (high, wide, -1)).movedim(-1, 1)
+    return product.view(len(product), high, wide, -1).movedim(-1, 1)
 
 
 def _backward(slope: Tensor, x: Tensor, weight: Tensor, geometry: Geometry, wanted: int) -> Tensor:

@@ -32,6 +32,6 @@ def folded(networks: nn.Module) -> nn.Module:
             plain = not parametrize.is_parametrized(layer)
             if isinstance(norm, nn.BatchNorm2d) and isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)) and plain:
                 transposed = isinstance(layer, nn.ConvTranspose2d)
-                layers[number] = fuse_conv_bn_eval(layer, norm, transposed)  # type: ignore[type-var]
+                layers[number] = fuse_conv_bn_eval(layer, norm, transposed)
                 layers[number + 1] = nn.Identity()
     return networks
