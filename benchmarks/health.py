@@ -8,12 +8,13 @@ memorising: of the data's training items 50 are left; those held out stay. gradi
 once; the log must say twice that the run went back, and the run must end sound. sound: nothing is done, and nothing may
 be called.
 
-Whether samples have collapsed is also told by what health does not use: of 512 samples of every snapshot, each is read
-as the class of the nearest training item (of sneakers, which have none, ten clusters of pixels). `kinds` is the
-effective number of classes, the exponential of their entropy. They have collapsed when it is half of what it was when
-the rate was changed, or less; `after` counts the snapshots from there to the call, both included. Elsewhere it counts
-from the beginning. `false`: snapshots at which anything else was called, or anything before it was to blame. A sound
-run must also have at least three quarters of the data's kinds in the end, else it was none.
+Whether samples have collapsed is also told by what health does not use: of 512 samples of every snapshot, a picture is
+read as the class of the nearest training item (of sneakers, which have none, ten clusters of pixels), a point as the
+mode on which it lies, if it does. `kinds` is the effective number of classes, the exponential of their entropy, times
+the share of samples that are of any. They have collapsed when it is half of what it was when the rate was changed, or
+less; `after` counts the snapshots from there to the call, both included. Elsewhere it counts from the beginning.
+`false`: snapshots at which anything else was called, or anything before it was to blame. A sound run must also have
+more than half of the data's kinds in the end, else it was none.
 
 Every run adds its row to `--rows`. A row that is there is not made again: remove the file to begin anew. `seconds` are
 of processor time.
@@ -40,6 +41,7 @@ import imaginable as im
 from disentanglement import Row, read
 from imaginable.core import config, fast
 from imaginable.core.types import Batch, Loss, Progress
+from imaginable.data import toys
 from imaginable.data.dataset import DataOptions, Dataset
 from imaginable.data.prepare import prepare
 from imaginable.methods._method import Method, find
@@ -163,21 +165,29 @@ def _without_numbers(method: type[Method[Any]], player: str, step: int) -> Any:
 
 
 def yardstick(dataset: Dataset) -> Callable[[Tensor], float]:
-    """The effective number of classes of items."""
-    real = dataset.batch(dataset.train).x.flatten(1)
-    labels = dataset.labels[dataset.train]
-    if dataset.spec.kind == "points":
-        labels = np.rint(np.arctan2(*real.numpy().T) / (2 * np.pi / 8)).astype(int) % 8  # the ring's eight modes
-    elif (labels < 0).any():
-        labels = KMeans(10, n_init=1, random_state=0).fit_predict(real.numpy())
+    """The effective number of classes of items, times the share of items that are of any class."""
+    read = on_ring if dataset.spec.kind == "points" else nearest_class(dataset)
 
     def kinds(x: Tensor) -> float:
-        x = torch.nan_to_num(x.flatten(1))
-        shares = np.bincount(labels[torch.cdist(x, real).argmin(1).numpy()]) / len(x)
-        shares = shares[shares > 0]
-        return float(np.exp(-(shares * np.log(shares)).sum()))
+        shares = np.bincount(1 + read(torch.nan_to_num(x.flatten(1))))[1:] / len(x)
+        total, shares = shares.sum(), shares[shares > 0]
+        return float(total * np.exp(-(shares / total * np.log(shares / total)).sum())) if total else 0.0
 
     return kinds
+
+
+def on_ring(points: Tensor) -> np.ndarray:
+    """Number of the mode within three deviations of which each lies, -1 for none, as in modes.py."""
+    angle = 2 * np.pi * np.arange(8) / 8
+    distances = np.linalg.norm(points.numpy()[:, None] - np.stack([np.cos(angle), np.sin(angle)], axis=1), axis=2)
+    return np.where(distances.min(1) < 3 * toys.DEVIATION, distances.argmin(1), -1)
+
+
+def nearest_class(dataset: Dataset) -> Callable[[Tensor], np.ndarray]:
+    real, labels = dataset.batch(dataset.train).x.flatten(1), dataset.labels[dataset.train]
+    if (labels < 0).any():
+        labels = KMeans(10, n_init=1, random_state=0).fit_predict(real.numpy())
+    return lambda x: labels[torch.cdist(x, real).argmin(1).numpy()]
 
 
 def watched(reports: Iterator[Report], folder: Path, kinds: Callable[[Tensor], float]) -> list[Snapshot]:
@@ -210,7 +220,7 @@ def judged(scenario: Scenario, snapshots: Sequence[Snapshot], went_back: int, ki
     if expected:
         right = after is not None and after <= scenario.within
     else:
-        right = not false and snapshots[-1].kinds >= 0.75 * kinds
+        right = not false and snapshots[-1].kinds > kinds / 2
     if scenario.play is poisoned:
         right &= went_back == 2
     return {
@@ -232,7 +242,6 @@ SCENARIOS = {
         driven,
         (
             Trial("gan", "gaussians", POINTS | {"lr": 1e-3}, 4800, 20, 0),
-            Trial("gan", "gaussians", POINTS | {"lr": 1e-3}, 4800, 20, 2),
             Trial("lsgan", "gaussians", POINTS | {"lr": 1e-3}, 3200, 20),
             Trial("lsgan", "gaussians", POINTS | {"lr": 1e-3}, 3200, 20, 1),
         ),
