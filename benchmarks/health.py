@@ -273,6 +273,7 @@ SCENARIOS = {
             Trial("gan", "gaussians", POINTS | {"lr": 1e-3}, 9600, 12),
             Trial("dcgan", "digits", SMALL, 3200, 12),
             Trial("dcgan", "sneakers", SMALL, 2400, 12),
+            Trial("vae_gan", "digits", {"width": 8, "judge_width": 16, "latents": 16, "batch": 32}, 1600, 12),
             Trial("lsgan", "gaussians", POINTS | {"lr": 1e-3}, 6400, 12),
             Trial("wgan_gp", "gaussians", POINTS | {"lr": 1e-3}, 9600, 12),
         ),
