@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -187,14 +189,36 @@ def test_a_discriminator_far_too_strong_is_called(
     assert [one.names for _, one in found][-5:] == ["discriminator has won"] * 5
 
 
-def test_a_gan_that_learns_is_never_called_anything_else(
-    gaussians: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    found = learned(Gan(hidden=128, latents=8, lr=1e-3), gaussians, tmp_path / "run", 48_000)
+@pytest.fixture(scope="module")
+def good(gaussians: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Job[Gan]:
+    """A finished run that has learned."""
+    options = Training(images=48_000, batch=64, precision="float32", device="cpu")
+    run = tmp_path_factory.mktemp("good") / "run"
+    job = Job(Gan(hidden=128, latents=8, lr=1e-3), DataOptions("memory"), options, str(run))
+    list(train(job, dataset=gaussians))
+    return job
+
+
+def test_a_gan_that_learns_is_never_called_anything_else(good: Job[Gan], capsys: pytest.CaptureFixture[str]) -> None:
+    found = health.history(Run(good.folder).lines())
     assert {one.names for _, one in found} == {"", "healthy"}
     assert found[-1][1].numbers["game"]["coverage"] > 0.3
-    run = tmp_path / "run"
-    assert main(["info", str(run)]) == 0
+    assert main(["info", good.run]) == 0
     assert "health: healthy: diversity " in capsys.readouterr().out
-    assert main(["sample", str(run / "best"), "-n", "5"]) == 0
-    assert np.load(run / "best" / "sampled" / "samples.npy").shape == (5, 2)
+    best = good.folder / "best"
+    assert main(["sample", str(best), "-n", "5"]) == 0
+    assert np.load(best / "sampled" / "samples.npy").shape == (5, 2)
+
+
+def test_a_good_gan_that_is_driven_into_collapse_is_called_at_the_second_snapshot_of_it(
+    good: Job[Gan], gaussians: Dataset, tmp_path: Path
+) -> None:
+    run = shutil.copytree(good.folder, tmp_path / "run")
+    longer = dataclasses.replace(good.training, images=60_000, snapshot_every=good.training.snapshot_interval)
+    driven = Job(dataclasses.replace(good.method, lr=50 * good.method.lr), good.data, longer, str(run))
+    list(train(driven, resume=True, dataset=gaussians))
+    found = health.history(Run(run).lines())
+    coverage = {seen: one.numbers["game"]["coverage"] for seen, one in found}
+    fallen = [seen for seen in coverage if seen > 48_000 and coverage[seen] < coverage[48_000] / 5]
+    called = [seen for seen, one in found if one.names in ("collapsed", "collapsing")]
+    assert called[0] == fallen[1]
