@@ -1,7 +1,7 @@
 """How many of the data's modes a GAN makes, where they can be counted.
 
     python benchmarks/modes.py points --seeds 3 [--methods gan lsgan wgan wgan_gp r3gan]
-    python benchmarks/modes.py stacked --images N [--methods dcgan wgan_gp r3gan]
+    python benchmarks/modes.py stacked --seeds 3 [--methods dcgan wgan_gp r3gan]
     python benchmarks/modes.py table
 
 points: the built-in gaussians-grid, 25 Gaussians of deviation 0.05, 1 apart (20 deviations; Srivastava et al. 2017,
@@ -57,6 +57,7 @@ from imaginable.training.run import Run
 from imaginable.training.train import train
 
 SMALL = {"images": 2_500_000, "batch": 256, "half_life": 100_000, "latents": 8, "hidden": 128, "layers": 3}
+PICTURES = {"images": 60_000, "batch": 32}
 METHODS: dict[str, dict[str, dict[str, Any]]] = {
     "points": {
         "gan": SMALL | {"lr": 1e-3},
@@ -70,9 +71,9 @@ METHODS: dict[str, dict[str, dict[str, Any]]] = {
         "r3gan": SMALL | {"lr": 1e-3, "gamma": 0.02},
     },
     "stacked": {
-        "dcgan": {"batch": 64, "width": 32},
-        "wgan_gp": {"batch": 64, "width": 32},
-        "r3gan": {"batch": 64, "width": 16},
+        "dcgan": PICTURES | {"width": 32},
+        "wgan_gp": PICTURES | {"width": 32, "critic_steps": 2, "lr": 5e-4, "beta2": 0.99, "decay_from": 0.5},
+        "r3gan": PICTURES | {"width": 16, "gamma": 10.0, "penalty_every": 4, "lr": 1e-3},
     },
 }
 """What each is trained with, beside its defaults: its fields, `batch`, and `images` unless --images is given."""
