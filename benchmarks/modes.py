@@ -71,7 +71,7 @@ METHODS: dict[str, dict[str, dict[str, Any]]] = {
         # chosen by four trials of seed 0 (docs/methods/r3gan.md)
         "r3gan": SMALL | {"lr": 1e-3, "gamma": 0.02},
     },
-    # half the usual batch, so that there are twice as many steps; beyond dcgan's defaults the settings were not compared
+    # half the usual batch, for twice as many steps; the settings were not compared with others
     "stacked": {
         "dcgan": PICTURES | {"width": 32},
         "wgan_gp": PICTURES | {"width": 32, "critic_steps": 2, "lr": 5e-4, "beta2": 0.99, "decay_from": 0.5},
