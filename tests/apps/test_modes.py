@@ -69,6 +69,14 @@ def test_modes_of_no_width_are_all_hit_and_seen_to_be_points(modes: Any) -> None
     assert (row["modes"], row["share"], row["width"]) == ("25", "1.0000", "0.000")
 
 
+def test_a_triple_counts_only_if_all_its_channels_are_certain(modes: Any) -> None:
+    digit = torch.tensor([[1, 2, 3], [1, 2, 3], [4, 5, 6], [7, 8, 9]])
+    chance = torch.tensor([[0.95, 0.9, 1.0], [0.99, 0.99, 0.99], [0.99, 0.89, 0.99], [0.5, 0.5, 0.99]])
+    row = modes.count_triples(digit, chance)
+    assert (row["n"], row["modes"], row["certain"], row["share"]) == ("4", "1", "0.7500", "0.5000")
+    assert float(row["kl"]) == pytest.approx(np.log(1000), abs=1e-4)  # all that counts is on one of 1,000
+
+
 def test_the_divergence_to_uniform_in_closed_form(modes: Any) -> None:
     assert modes.to_uniform(np.array([5, 5, 5, 5])) == pytest.approx(0)
     assert modes.to_uniform(np.array([8, 8, 0, 0])) == pytest.approx(np.log(2))
