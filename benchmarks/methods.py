@@ -32,7 +32,11 @@ from imaginable.training import job as jobs
 from imaginable.training.job import Job, Training
 from imaginable.training.run import Run
 
-SETTINGS: dict[str, dict[str, Any]] = {}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "r3gan": {"preset": "small", "gamma": 10.0, "lr": 1e-3, "penalty_every": 4, "batch": 32},
+    "wgan_gp": {"critic_steps": 1, "lr": 4e-4, "beta2": 0.99},
+    "sngan": {"preset": "small", "width": 16, "critic_steps": 1, "lr": 1e-3, "batch": 16},
+}
 """beside each method's defaults: its fields, those of `Training`, and `preset`"""
 
 KEY = ("data", "size", "budget", "method", "settings", "seed")
