@@ -186,7 +186,7 @@ def _planned(job: Job[Any], dataset: Dataset, left: float, budget: float, say: S
         f"({images / max(1, len(dataset.train)):.1f} times the data), "
         f"{plan.overhead:.0f} s of it for snapshots and checkpoints"
     )
-    return budgets.with_images(job, images)
+    return budgets.with_images(job, images, plan.snapshots)
 
 
 def _play(job: Job[Any], dataset: Dataset, resuming: bool, inexact: bool, stopped: threading.Event, say: Say) -> None:

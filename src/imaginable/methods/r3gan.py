@@ -62,7 +62,7 @@ class R3gan(Method[Adversaries]):
     averaged = ("generator",)
     sizes = Sizes(least=16, most=256, powers=True)
     presets: ClassVar = {
-        "small": {"width": 16, "blocks": 1},
+        "small": {"width": 16, "gamma": 10.0, "penalty_every": 4, "lr": 1e-3},
         "base": {},
         "paper": {"width": 96, "blocks": 2, "gamma": 150.0},  # theirs for faces of 256 pixels
     }

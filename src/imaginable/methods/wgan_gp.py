@@ -61,7 +61,7 @@ class WganGp(Method[Adversaries]):
     couples = True  # batch norm in the generator
     sizes = Sizes(least=32, most=128, powers=True)
     presets: ClassVar = {
-        "small": {"width": 32, "hidden": 128},
+        "small": {"width": 32, "hidden": 128, "critic_steps": 1, "lr": 4e-4, "beta2": 0.99},
         "base": {},
         "paper": {},
     }

@@ -23,17 +23,21 @@ from imaginable.training.state import BadStepError, State
 MARGIN = 0.88
 """share of the time that is planned: runs on two threads were up to 9 % slower than their timing"""
 _SNAPSHOTS, _CHECKPOINTS = 21, 51
+_SHARE_SHOWN, _FEWEST = 0.15, 3
+"""of the time for snapshots, at most: where they are slow there are fewer, but a first, a middle and a last one"""
 _SECONDS_PER_POINT = 3.0
 _MOST_CYCLES = 40
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """images: that fit. speed: images per second while training. overhead: seconds for snapshots and the like."""
+    """images: that fit. speed: images per second while training. overhead: seconds for snapshots and the like.
+    snapshots: how many fit, None for as many as usual or as the job says."""
 
     images: int
     speed: float
     overhead: float
+    snapshots: int | None
 
 
 def estimate(job: Job[Any], dataset: Dataset, seconds: float) -> Estimate:
@@ -47,16 +51,20 @@ def estimate(job: Job[Any], dataset: Dataset, seconds: float) -> Estimate:
     points = [_seconds_per_image(state, feed, fraction) for fraction in (0.1, 0.5, 0.9)]
     per_image = sum(points) / len(points)
     showing, saving = _seconds_to_show_and_save(state, dataset)
-    fixed = 0.0 if job.training.snapshot_every else _SNAPSHOTS * (showing + saving)
+    snapshots = min(_SNAPSHOTS, max(_FEWEST, int(_SHARE_SHOWN * MARGIN * seconds / (showing + saving))))
+    fixed = 0.0 if job.training.snapshot_every else snapshots * (showing + saving)
     fixed += 0.0 if job.training.checkpoint_every else _CHECKPOINTS * saving
     each = (showing + saving) / job.training.snapshot_every if job.training.snapshot_every else 0.0
     each += saving / job.training.checkpoint_every if job.training.checkpoint_every else 0.0
     images = (MARGIN * seconds - fixed) / (per_image + each)
-    return Estimate(max(job.training.batch, int(images)), 1 / per_image, fixed + each * images)
+    fewer = None if job.training.snapshot_every or snapshots == _SNAPSHOTS else snapshots
+    return Estimate(max(job.training.batch, int(images)), 1 / per_image, fixed + each * images, fewer)
 
 
-def with_images(job: Job[Any], images: int) -> Job[Any]:
-    return dataclasses.replace(job, training=dataclasses.replace(job.training, images=images))
+def with_images(job: Job[Any], images: int, snapshots: int | None = None) -> Job[Any]:
+    """The job for so many images, and so many snapshots where that is given."""
+    every = max(job.training.batch, images // (snapshots - 1)) if snapshots else job.training.snapshot_every
+    return dataclasses.replace(job, training=dataclasses.replace(job.training, images=images, snapshot_every=every))
 
 
 def _seconds_per_image(state: State, feed: Feed, fraction: float) -> float:

@@ -1,0 +1,33 @@
+"""How many snapshots are planned where they are slow, with the times given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imaginable.data.dataset import Dataset
+from imaginable.methods.gan import Gan
+from imaginable.training import budget
+from imaginable.training.job import Job
+
+
+@pytest.mark.parametrize(("showing", "snapshots", "overhead"), [(0.1, None, 2.1), (2.0, 6, 12.0), (20.0, 3, 60.0)])
+def test_slow_snapshots_take_a_seventh_of_the_time_and_are_three_at_least(
+    monkeypatch: pytest.MonkeyPatch,
+    tiny_dataset: Callable[[str], Dataset],
+    tiny_job: Callable[..., Job[Any]],
+    showing: float,
+    snapshots: int | None,
+    overhead: float,
+) -> None:
+    monkeypatch.setattr(budget, "_seconds_to_show_and_save", lambda *_: (showing, 0.0))
+    monkeypatch.setattr(budget, "_seconds_per_image", lambda *_: 0.01)
+    job = tiny_job(Gan, Path("nowhere"), snapshot_every=None, checkpoint_every=None)
+    plan = budget.estimate(job, tiny_dataset("points"), 100.0)
+    assert (plan.snapshots, plan.overhead) == (snapshots, pytest.approx(overhead))
+    planned = budget.with_images(job, plan.images, plan.snapshots)
+    taken = planned.training.images // planned.training.snapshot_every if planned.training.snapshot_every else 20
+    assert taken == (snapshots or 21) - 1
