@@ -25,6 +25,8 @@ from imaginable.core import distributed
 
 Mode = Literal["none", "diff", "adaptive"]
 
+FEW = 1_000
+"""training pictures up to which it is said that there is augmentation (docs/guides/few-images.md)"""
 TARGET = 0.6
 """share of real items that are judged real, less the share judged made: above it, a discriminator overfits"""
 LARGEST_STRENGTH = 0.8
