@@ -112,9 +112,10 @@ def test_the_strength_moves_by_the_images_judged_and_is_logged(
     monkeypatch.setattr("imaginable.nn.augment.TARGET", -2.0)  # up, whatever the discriminator says
     state, feed = started(build(name, "adaptive"), dataset, 0.5)
     augment = augmentation(state)
-    moved = 8 / augment.adjust_images
+    total = 1_000_000
+    moved = 8 / augment.pace(total)
     turns = next(phase.repeat for phase in state.phases if phase.player == "discriminator")
-    terms = state.cycle(feed, 64)
+    terms = state.cycle(feed, total)
     assert float(augment.strength) == pytest.approx(0.5 + turns * moved, abs=moved / 100)
     assert float(terms["strength"]) == pytest.approx(0.5 + (turns - 1) / 2 * moved, abs=moved / 100)
     assert not augment.newest.any()
@@ -162,7 +163,7 @@ def test_resumed_is_uninterrupted_strength_included(
 ) -> None:
     """With a strength that rises at every step, and so fast that pictures are changed."""
     monkeypatch.setattr("imaginable.nn.augment.TARGET", -2.0)
-    monkeypatch.setattr(Augment.__init__, "__defaults__", (200,))  # images from 0 to 1: eight are 0.04
+    monkeypatch.setattr("imaginable.nn.augment._FASTEST", 3.0)  # 192 images from 0 to 1: eight are 0.04
     whole, killed = (build(name, "adaptive", folder, precision=precision) for folder in ("whole", "killed"))
     for report in train(whole, dataset=dataset):
         if report.seen >= 40 and not Path(killed.run).exists():  # what a kill would leave

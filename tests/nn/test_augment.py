@@ -224,11 +224,15 @@ def test_diff_shifts_by_an_eighth_at_most_and_always_cuts() -> None:
 # ---- the strength
 
 
+LONG = 10_000_000
+"""images of a run whose length does not matter"""
+
+
 def moved_by(logits: Tensor, augment: Augment, phases: int = 1) -> float:
     before = float(augment.strength)
     for _ in range(phases):
         augment.note(logits)
-        augment.adjust()
+        augment.adjust(LONG)
     return float(augment.strength) - before
 
 
@@ -249,6 +253,16 @@ def test_four_in_five_judged_real_is_the_target(right: int, direction: int) -> N
     logits = torch.cat([ones(right, 0.01), ones(100 - right, -50.0)])
     moved_by(logits, augment, phases=20)
     assert moved_by(logits, augment) == pytest.approx(direction * 1e-3, rel=1e-3)
+
+
+@pytest.mark.parametrize(("total", "images"), [(20_000, 4_000), (500_000, 100_000), (LONG, 100_000)])
+def test_in_a_short_run_a_fifth_of_it_takes_the_strength_from_none_to_all(total: int, images: int) -> None:
+    augment = Augment("adaptive")
+    augment.strength.fill_(0.4)
+    augment.sign.fill_(1.0)
+    augment.note(ones(10))
+    augment.adjust(total)
+    assert float(augment.strength) == pytest.approx(0.4 + 10 / images, rel=1e-6)
 
 
 def test_the_sign_is_a_mean_over_the_last_few_phases() -> None:
@@ -272,8 +286,8 @@ def test_a_batch_noted_in_parts_is_the_whole_batch() -> None:
         whole.note(logits)
         for part in logits.split(4):
             parts.note(part)
-        whole.adjust()
-        parts.adjust()
+        whole.adjust(LONG)
+        parts.adjust(LONG)
     assert whole.strength > 0
     assert torch.equal(whole.strength, parts.strength)
     assert torch.equal(whole.sign, parts.sign)

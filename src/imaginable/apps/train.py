@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from imaginable import model as models
-from imaginable.apps import _priors
+from imaginable.apps import _few, _priors
 from imaginable.apps import report as reports
 from imaginable.apps._pictures import Say
 from imaginable.apps._progress import Display
@@ -81,6 +81,8 @@ def execute(
         Run(job.folder).refuse_existing()
     dataset = load_data(job, say)
     say(describe(job, dataset))
+    if advice := _few.said(job.method, dataset.spec):
+        say(advice)
     if budget is not None:
         job = _planned(job, dataset, budget - (time.monotonic() - started), budget, say)
     with stopping_at_sigint() as stopped:

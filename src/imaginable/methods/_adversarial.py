@@ -69,7 +69,7 @@ def noted(nets: Adversaries, real: Tensor) -> dict[str, Tensor]:
 def adjust_augmentation(nets: Adversaries, batch: Batch, progress: Progress) -> None:
     """Moves the strength of an adaptive augmentation by what was noted: `after` of the discriminator's phase."""
     if nets.augment.mode == "adaptive":
-        nets.augment.adjust()
+        nets.augment.adjust(progress.total)
 
 
 def tell_apart(nets: Adversaries, batch: Batch) -> Loss:

@@ -25,10 +25,14 @@ from imaginable.core import distributed
 
 Mode = Literal["none", "diff", "adaptive"]
 
+FEW = 1_000
+"""training pictures up to which it is said that there is augmentation (docs/guides/few-images.md)"""
 TARGET = 0.6
 """share of real items that are judged real, less the share judged made: above it, a discriminator overfits"""
 LARGEST_STRENGTH = 0.8
 """above it, changes leak into what is generated"""
+_FASTEST = 1 / 5
+"""share of the run that takes the strength from 0 to 1 in short runs"""
 # share of the newest phase in the running mean of the signs: about the four phases that the paper waits for
 _NEWEST = 0.25
 _SHIFT = 1 / 8  # of the side, at most
@@ -42,8 +46,8 @@ class Augment(nn.Module):
     none: as they are. diff: colour, translation and cutout, always. adaptive: those, scaling and rotation, each with
     probability `strength`. The strength begins at 0, where pictures are passed through untouched, and is moved by how
     real items are judged: tell `note` in the discriminator's loss, and `adjust` once after its step.
-    adjust_images: so many images take the strength from 0 to 1. The paper has 500,000, for runs of millions; a fifth
-    of that lets a run of 100,000 images reach what it needs, and a long one wavers little more.
+    adjust_images: at most so many images take the strength from 0 to 1. The paper has 500,000, for runs of millions;
+    in runs shorter than 500,000 images it is a fifth of the run, so that they too reach what they need.
 
     Draws come from torch's global generator. Points (n, d) pass through. Without batch statistics: items stay
     independent. Differentiable twice, as gradient penalties need.
@@ -75,13 +79,17 @@ class Augment(nn.Module):
         self.newest += torch.stack([logits.sign().sum(), logits.new_tensor(len(logits))])
 
     @torch.no_grad()
-    def adjust(self) -> None:
-        """p moves by (images noted) / adjust_images towards r_t = 0.6; the same in all processes."""
+    def adjust(self, total: int) -> None:
+        """p moves by (images noted) / pace towards r_t = 0.6; the same in all processes. total: images of the run."""
         signs, images = distributed.average(self.newest) * distributed.ranks()
         self.sign.lerp_(signs / images, _NEWEST)
-        self.strength += (self.sign - TARGET).sign() * images / self.adjust_images
+        self.strength += (self.sign - TARGET).sign() * images / self.pace(total)
         self.strength.clamp_(0, LARGEST_STRENGTH)
         self.newest.zero_()
+
+    def pace(self, total: int) -> float:
+        """Images that take the strength from 0 to 1 in a run of so many."""
+        return min(self.adjust_images, _FASTEST * total)
 
     def _colour(self, x: Tensor) -> Tensor:
         brightness = self._sometimes(_uniform(x, -0.5, 0.5), 0)
