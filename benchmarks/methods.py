@@ -36,6 +36,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "r3gan": {"preset": "small", "gamma": 10.0, "lr": 1e-3, "penalty_every": 4, "batch": 32},
     "wgan_gp": {"critic_steps": 1, "lr": 4e-4, "beta2": 0.99},
     "sngan": {"preset": "small", "width": 16, "critic_steps": 1, "lr": 1e-3, "batch": 16},
+    "biggan": {"preset": "small", "width": 8, "generator_lr": 5e-4, "discriminator_lr": 1e-3, "batch": 16},
+    "sagan": {"width": 32, "generator_lr": 5e-4, "discriminator_lr": 1e-3, "batch": 16},
 }
 """beside each method's defaults: its fields, those of `Training`, and `preset`"""
 
