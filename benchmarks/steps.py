@@ -93,7 +93,7 @@ ROWS = {
     "vae-mlp": Row(
         "vae", 128, (1, 28, 28), {"network": "mlp", "hidden": 500, "latents": 20, "output": "bernoulli"}, 1.5
     ),
-    "gan": Row("gan", 128, (1, 28, 28), target=1.9),
+    "gan": Row("gan", 128, SMALL, target=1.9),
     "lsgan": Row("lsgan", 64, target=1.9),
     "wgan": Row("wgan", 64, target=1.9),
     "wgan_gp": Row("wgan_gp", 64, target=1.9),
