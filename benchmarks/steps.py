@@ -93,10 +93,10 @@ ROWS = {
     "vae-mlp": Row(
         "vae", 128, (1, 28, 28), {"network": "mlp", "hidden": 500, "latents": 20, "output": "bernoulli"}, 1.5
     ),
-    "gan": Row("gan", 128, (1, 28, 28), target=1.9),
-    "lsgan": Row("lsgan", 64, SMALL, target=1.9),
-    "wgan": Row("wgan", 64, SMALL, target=1.9),
-    "wgan_gp": Row("wgan_gp", 64, SMALL, target=1.9),
+    "gan": Row("gan", 128, SMALL, target=1.9),
+    "lsgan": Row("lsgan", 64, target=1.9),
+    "wgan": Row("wgan", 64, target=1.9),
+    "wgan_gp": Row("wgan_gp", 64, target=1.9),
     "sngan": Row("sngan", 64, SMALL, {"width": 32, "critic_steps": 2}, 2.0),
     "sagan": Row("sagan", 64, SMALL, {"width": 64}, 2.0),
     "biggan": Row("biggan", 64, SMALL, {"width": 16, "critic_steps": 1}, 2.0),

@@ -9,7 +9,7 @@ from imaginable.methods._method import Trained
 from imaginable.methods.dcgan import Dcgan
 from imaginable.methods.sagan import Sagan
 from imaginable.model import Model
-from imaginable.nn.half import folded
+from imaginable.nn.half import folded, halved, shuffled
 
 
 def test_folding_a_batch_norm_leaves_the_numbers() -> None:
@@ -20,6 +20,17 @@ def test_folding_a_batch_norm_leaves_the_numbers() -> None:
     quick = folded(layers.eval())
     assert not any(isinstance(layer, nn.BatchNorm2d) for layer in quick.modules())
     torch.testing.assert_close(quick(x), layers(x))
+
+
+@torch.no_grad()
+def test_a_doubling_to_few_channels_is_the_same_as_a_plain_convolution() -> None:
+    torch.manual_seed(0)
+    for bias in (True, False):
+        layer, x = nn.ConvTranspose2d(5, 3, 4, 2, 1, bias=bias), torch.randn(2, 5, 6, 7)
+        torch.testing.assert_close(shuffled(layer)(x), layer(x))
+    to_many, to_few = nn.ConvTranspose2d(4, 64, 4, 2, 1), nn.ConvTranspose2d(64, 3, 4, 2, 1)
+    kinds = [type(layer) for layer in halved(nn.Sequential(to_many, to_few, nn.ConvTranspose2d(3, 3, 2, 2)))]
+    assert kinds == [nn.ConvTranspose2d, nn.Sequential, nn.ConvTranspose2d]
 
 
 def model(method: Dcgan | Sagan) -> Model:

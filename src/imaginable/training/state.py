@@ -46,9 +46,9 @@ class State:
         self.phases: tuple[Phase[Any], ...] = job.method.phases()
         self.rules = job.method.optimizers()
         self.players = Players({name: self.networks.get_submodule(name) for name in self.rules})
-        self.optimizers = {
-            name: rule.build(self.networks.get_submodule(name).parameters()) for name, rule in self.rules.items()
-        }
+        # listed once: walking the modules at every step cost a small network a twentieth of it
+        self.parameters = {name: list(self.networks.get_submodule(name).parameters()) for name in self.rules}
+        self.optimizers = {name: rule.build(self.parameters[name]) for name, rule in self.rules.items()}
         self.averages = Averages(self.networks, job.method.averaged, training.half_life)
         self.seen = self.step = self.attempt = 0
         self.said = ""  # what the last diagnosis came to: it is said again only when that changes
@@ -73,8 +73,8 @@ class State:
                 if turn:
                     batch, seen = feed.batch(seen).to(self.device), seen + self.job.training.batch
                 self.players.free_only(phase.player)
-                optimizer = self.optimizers[phase.player]
-                optimizer.zero_grad(set_to_none=True)
+                for parameter in self.parameters[phase.player]:
+                    parameter.grad = None
                 for part_number, part in enumerate(parts := list(self._parts(batch))):
                     if drawing and not whole:
                         drawn = self._draw(drawing, part, progress, part_number)
@@ -84,12 +84,13 @@ class State:
                     self._seed(number, turn, part_number)
                     with fast.autocast(self.device, self.precision):
                         loss: Loss = phase.loss(self.networks, part, progress)
-                    if distributed.any_rank(not float(loss.total.detach().abs()) < SENSELESS):
+                    if distributed.any_rank(not abs(float(loss.total.detach())) < SENSELESS):
                         raise BadStepError(_wrong(loss.total, phase.player))
                     (loss.total * (phase.gain / len(parts))).backward()
                     for name, value in loss.terms.items():
-                        terms[name] = terms.get(name, 0) + value / (len(parts) * phase.repeat)
-                self._descend(number, phase, optimizer, progress)
+                        share = value / (len(parts) * phase.repeat)
+                        terms[name] = terms[name] + share if name in terms else share
+                self._descend(number, phase, progress)
                 if phase.after:
                     with torch.no_grad():
                         phase.after(self.networks, batch, progress)
@@ -109,10 +110,10 @@ class State:
         for start in range(0, len(batch), size):
             yield batch.part(start, start + size)
 
-    def _descend(self, number: int, phase: Phase[Any], optimizer: torch.optim.Optimizer, progress: Progress) -> None:
+    def _descend(self, number: int, phase: Phase[Any], progress: Progress) -> None:
         """One optimiser step of the phase's player, on gradients averaged over all processes."""
-        rule = self.rules[phase.player]
-        parameters = list(self.networks.get_submodule(phase.player).parameters())
+        rule, optimizer = self.rules[phase.player], self.optimizers[phase.player]
+        parameters = self.parameters[phase.player]
         distributed.average_gradients(parameters)
         norm = self._norm(parameters, rule.clip)
         name = f"{number} {phase.player}"
@@ -132,7 +133,10 @@ class State:
     def _norm(parameters: list[nn.Parameter], clip: float | None) -> float:
         """Of the gradients together, which are then clipped."""
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-        norm = torch.nn.utils.get_total_norm(gradients)
+        if not gradients:
+            return 0.0
+        # torch.nn.utils.get_total_norm, without its search for the gradients' devices
+        norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
         if clip is not None:
             torch.nn.utils.clip_grads_with_norm_(parameters, clip, norm)
         return float(norm)
