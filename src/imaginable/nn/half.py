@@ -19,7 +19,7 @@ def halved(networks: nn.Module) -> nn.Module:
     networks = folded(networks)
     for layers in [module for module in networks.modules() if isinstance(module, nn.Sequential)]:
         for number, layer in enumerate(layers):
-            if _doubles_to_few(layer):
+            if isinstance(layer, nn.ConvTranspose2d) and _doubles_to_few(layer):
                 layers[number] = shuffled(layer)
     for layer in networks.modules():
         # a weight that is worked out at its use is so in float32
@@ -41,13 +41,12 @@ def folded(networks: nn.Module) -> nn.Module:
     return networks
 
 
-def _doubles_to_few(layer: nn.Module) -> bool:
+def _doubles_to_few(layer: nn.ConvTranspose2d) -> bool:
     """Whether the layer doubles a picture's sides as `shuffled` can, to so few channels that this is quicker: oneDNN
     fills up to 16 anyway, and there are four times as many. To 64 channels it takes twice as long."""
-    if not isinstance(layer, nn.ConvTranspose2d) or parametrize.is_parametrized(layer):
-        return False
     geometry = layer.kernel_size, layer.stride, layer.padding, layer.output_padding, layer.dilation, layer.groups
-    return geometry == ((4, 4), (2, 2), (1, 1), (0, 0), (1, 1), 1) and layer.out_channels <= 4
+    usual = geometry == ((4, 4), (2, 2), (1, 1), (0, 0), (1, 1), 1)
+    return usual and layer.out_channels <= 4 and not parametrize.is_parametrized(layer)
 
 
 def shuffled(layer: nn.ConvTranspose2d) -> nn.Module:
