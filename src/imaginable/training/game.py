@@ -28,8 +28,8 @@ from imaginable.networks.features import RandomFeatures
 from imaginable.training.state import State
 
 ITEMS = 256
-LEAST_TRAINING, LEAST_HELD_OUT = 50, 32
-"""coverage is not defined for fewer; shares of fewer say nothing"""
+LEAST_TRAINING = 20
+"""shares of fewer say nothing; `evaluate` asks for more"""
 MEMORY = 1024
 """training items among which copies are looked for: more are hardly learned by heart"""
 _BLOCK = 64
@@ -51,9 +51,10 @@ def measure(state: State, dataset: Dataset) -> dict[str, Any] | None:
         return None
     memory = _shuffled(dataset.train)[:MEMORY]
     index = {"training": memory[:ITEMS], "held_out": _shuffled(dataset.held_out)[:ITEMS]}
-    if len(index["held_out"]) < LEAST_HELD_OUT:
-        del index["held_out"]
-    real = {name: dataset.batch(chosen).to(state.device) for name, chosen in index.items()}
+    index = {name: chosen for name, chosen in index.items() if len(chosen)}
+    # where a batch has statistics, those of a few held-out items would set them apart: training items fill the block
+    filled = {name: np.concatenate([chosen, memory])[: max(len(chosen), _BLOCK)] for name, chosen in index.items()}
+    real = {name: dataset.batch(chosen).to(state.device) for name, chosen in filled.items()}
     labels = _labels(state, real["training"])
 
     state.players.free_only()  # nobody's: batch statistics and the like hold still
@@ -68,7 +69,7 @@ def measure(state: State, dataset: Dataset) -> dict[str, Any] | None:
         return np.asarray(_blockwise(lambda x, label: method.judge(nets, x, label), x, label).double().cpu())
 
     samples, fakes = decoded(state.averages.networks), decoded(nets)
-    logits = {name: judged(batch.x, _labels(state, batch)) for name, batch in real.items()}
+    logits = {name: judged(batch.x, _labels(state, batch))[: len(index[name])] for name, batch in real.items()}
     logits["fake"] = judged(fakes, labels)
     numbers: dict[str, Any] = {name: len(chosen) for name, chosen in index.items()}
     numbers |= {"norms": dict(state.norms.last), "non_finite": 0}
@@ -79,7 +80,7 @@ def measure(state: State, dataset: Dataset) -> dict[str, Any] | None:
         return _short(numbers | {"non_finite": bad})
     features = _extractor(state)
     known = features(dataset.batch(memory).to(state.device).x)
-    held_out = features(real["held_out"].x) if "held_out" in real else None
+    held_out = features(real["held_out"].x)[: len(index["held_out"])] if "held_out" in index else None
     return _short(numbers | quality(features(samples), known, held_out) | grip(**logits))
 
 

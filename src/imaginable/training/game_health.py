@@ -24,8 +24,9 @@ FALLEN, COLLAPSED = 0.5, 0.2
 """of the best so far: half is far more than healthy runs lose between snapshots; a fifth is a few kinds of items"""
 NO_VARIETY = 0.1
 """samples a tenth as different from each other as real items are, or less, have collapsed if they come no nearer"""
-ALIKE_FOR = 4
-"""snapshots of samples that were never otherwise: a fifth of the run, since a generator may be slow to begin"""
+NEVER_GOOD_FOR = 4
+"""snapshots of samples that were never near the data: a fifth of the run, since a generator may be slow to begin, and
+on its way it is thrown about"""
 LEAST_COVERAGE = 0.2
 """a coverage that was never higher has nothing to fall from"""
 WON = 0.999
@@ -114,8 +115,8 @@ def _collapse(history: Sequence[Game]) -> Finding | None:
     last = measured[-1]
     rivals = _rivals(measured[:-1], last)
     best = {name: max(game[name] for game in rivals) for name in ("diversity", "coverage")}
-    was_better = best["diversity"] > 2 * NO_VARIETY or best["coverage"] > LEAST_COVERAGE
-    if sum(game["seen"] >= since for game in measured) < (IN_A_ROW if was_better else ALIKE_FOR):
+    was_good = any(game["distance"] < ONCE_GOOD for game in rivals)
+    if sum(game["seen"] >= since for game in measured) < (IN_A_ROW if was_good else NEVER_GOOD_FOR):
         return None
     deep = _below(last, rivals, COLLAPSED)
     standing = (
