@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.spatial.distance import pdist
+from scipy.spatial.distance import cdist, pdist
 from torch import Tensor
 
 from imaginable.core import seeds
 from imaginable.core.types import Batch
 from imaginable.data.dataset import Dataset
 from imaginable.methods._method import Judges, Samples
+from imaginable.metrics._share import share_of
 from imaginable.metrics.kernel import kernel_distance
 from imaginable.metrics.manifold import manifold
 from imaginable.metrics.neighbours import close_pair_distance, copies, duplicates, nearest
@@ -91,7 +92,7 @@ def quality(samples: Array, training: Array, held_out: Array | None = None) -> d
     a sample near (metrics/manifold.py). distance: the kernel distance between samples and real items, over that
     between the mean item, repeated, and real items: 0 is as good as real, 1 as bad as that. duplicates: share of
     samples with another that is nearly the same. copies: share of samples that are nearer to a training item than
-    99 % of the held-out ones are. `_error`: standard errors.
+    99 % of the held-out ones are; twins, where these are too few for that: see `twins`. `_error`: standard errors.
     Nothing where all real items are the same.
     """
     centre = training.mean(0, dtype=np.float64)
@@ -101,7 +102,7 @@ def quality(samples: Array, training: Array, held_out: Array | None = None) -> d
     samples, training = ((items - centre) / unit for items in (samples, training))
     real = training[:ITEMS]
     of_mean = kernel_distance(np.zeros_like(real), real).value
-    distance, found = kernel_distance(samples, real), manifold(real, samples)
+    distance, found = kernel_distance(samples, real), manifold(real, samples, least=LEAST_TRAINING)
     numbers = {
         "diversity": float(pdist(samples).mean() / pdist(real).mean()),
         "coverage": found.coverage.value,
@@ -113,7 +114,18 @@ def quality(samples: Array, training: Array, held_out: Array | None = None) -> d
     if held_out is not None:
         apart = nearest(samples, training)[0], nearest((held_out - centre) / unit, training)[0]
         numbers |= _if_defined("copies", lambda: copies(*apart))
-    return numbers
+    return numbers if "copies" in numbers else numbers | _if_defined("twins", lambda: twins(samples, training))
+
+
+def twins(samples: Array, training: Array) -> Score:
+    """Share of samples (n, d) less than half as far from one training item (m, d) as from every other.
+
+    It needs no held-out items. Of new items hardly any is, but where features are as few as two: there it is a
+    quarter, where density is even. What lies between all items, as blurred samples do, is equally far from many; so is
+    everything where training items are nearly the same.
+    """
+    first, second = np.partition(cdist(samples, training), 1, axis=1)[:, :2].T
+    return share_of(first < second / 2)
 
 
 def grip(training: Array, fake: Array, held_out: Array | None = None) -> dict[str, float]:
