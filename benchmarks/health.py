@@ -10,10 +10,9 @@ log must say twice that the run went back, and the run must end sound. sound: no
 Whether samples have collapsed is also told by what health does not use: of 512 samples of every snapshot, a picture is
 read as the class of the nearest training item, a point as the mode on which it lies, if it does. `kinds` is the
 effective number of classes, the exponential of their entropy, times the share of samples that are of any. They have
-collapsed when it is half of what it was when the rate was changed, or less; `after` counts the snapshots from there to
-the call, both included. Elsewhere it counts from the beginning. `false`: snapshots at which anything else was called,
-or anything before it was to blame. A sound run must also keep more than half of the kinds that it ever had, if it had
-as many as one. `seconds` are of processor time.
+collapsed when it is half of what it was when the rate was changed, or less; `after` counts the snapshots from there
+(elsewhere: from the beginning) to the call, both included. `false`: snapshots at which anything else was called, or too
+early. A sound run must also keep half of the kinds it ever had, if it had one. `seconds` are of processor time.
 """
 
 import argparse
@@ -72,12 +71,11 @@ class Trial:
     def job(self, folder: Path) -> Job[Any]:
         fields = dict(self.fields)
         images, batch = self.every * self.count, fields.pop("batch")
-        options = {"precision": "float32", "half_life": 1000, "device": "cpu"}  # the runs are short
-        lasting = Training(images=images, batch=batch, seed=self.seed, snapshot_every=self.every, **options)
+        lasting = Training(images=images, batch=batch, seed=self.seed, snapshot_every=self.every, device="cpu")
+        lasting = dataclasses.replace(lasting, precision="float32", half_life=1000)  # the runs are short
         points = self.data == "gaussians"
         data = DataOptions(self.data, size=None if points else 32, limit=self.limit, unlabelled=points)
-        method: Any = config.from_mapping(find(self.method), fields, self.method)
-        return Job(method, data, lasting, str(folder))
+        return Job(config.from_mapping(find(self.method), fields, self.method), data, lasting, str(folder))
 
 
 @dataclass(frozen=True)
@@ -89,9 +87,6 @@ class Scenario:
     play: Play
     trials: tuple[Trial, ...]
     within: int = 20
-
-
-# ---- what is done to the runs
 
 
 def soundly(job: Job[Any], dataset: Dataset) -> Iterator[Report]:
@@ -138,9 +133,7 @@ def _no_numbers(method: type[Method[Any]], player: str, step: int) -> Any:
 GAN, LSGAN = ("gan", "gaussians", FAST_POINTS), ("lsgan", "gaussians", FAST_POINTS)
 DCGAN = ("dcgan", "digits", SMALL)
 SOUND = (
-    Trial(*GAN, 9600, 12),
-    Trial(*LSGAN, 6400, 12),
-    Trial("wgan_gp", "gaussians", FAST_POINTS, 9600, 12),
+    *(Trial(*GAN, 9600, 12), Trial(*LSGAN, 6400, 12), Trial("wgan_gp", "gaussians", FAST_POINTS, 9600, 12)),
     Trial(*DCGAN, 2400, 10),
     Trial("vae_gan", "digits", SMALL_VAE_GAN, 1600, 10),
     Trial("sngan", "digits", SMALL_SNGAN, 2400, 10),
@@ -214,7 +207,7 @@ def run(scenario: Scenario, trial: Trial, folder: Path) -> Row:
     after = calls[0] - begin + 1 if calls else None
     kept = max(kinds) < 1 or kinds[-1] > max(kinds) / 2
     right = after is not None and after <= scenario.within if expected else kept and not false
-    went_back = sum("back to image" in line.get("health", "") for line in Run(folder).lines())
+    went_back = sum("back to image" in entry.get("health", "") for entry in Run(folder).lines())
     return {
         "run": str(trial),
         "right": "yes" if right and (scenario.play is not poisoned or went_back == 2) else "no",
