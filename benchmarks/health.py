@@ -234,7 +234,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=SCENARIOS, default=list(SCENARIOS))
     torch.set_num_threads(1)
     fast.tune_process()
-    lines = ["| scenario | what was done | right | after, snapshots | false alarms | seconds |", "|---" * 6 + "|"]
+    lines = ["| scenario | what was done | right | after, snapshots | false alarms | seconds |", "| --- " * 6 + "|"]
     for name in parser.parse_args().only:
         rows = []
         for trial in SCENARIOS[name].trials:
