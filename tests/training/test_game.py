@@ -60,6 +60,18 @@ def test_training_items_are_copies_of_training_items() -> None:
     assert game.quality(real[:256], real, ring(256, 3))["copies"] == 1
 
 
+def test_twins_are_copies_with_a_little_noise_and_neither_new_items_nor_blurred_ones() -> None:
+    random = np.random.default_rng(0)
+    training, new, noise = random.normal(0, 1, (45, 20)), random.normal(0, 1, (256, 20)), random.normal(0, 1, (256, 20))
+    copied = training[random.integers(0, 45, 256)]
+    assert game.twins(copied + 0.1 * noise, training).value == 1
+    assert game.twins(new, training).value == 0
+    assert game.twins(0.3 * new, training).value == 0, "blurred"
+    alike = training[:1] + 0.01 * training
+    assert game.twins(alike.mean(0) + 0.01 * new, alike).value == 0, "all training items are nearly the same"
+    assert game.twins(ring(256, 2), ring(45, 1)).value < 0.5, "as few features as there can be"
+
+
 def test_items_that_are_all_the_same_are_nothing_to_compare_with() -> None:
     assert game.quality(ring(256, 1), np.ones((256, 2))) == {}
 
@@ -81,8 +93,7 @@ def test_the_grip_of_a_critic_does_not_depend_on_its_zero_or_scale() -> None:
 def test_measuring_moves_nothing_and_repeats_itself(
     method: type[Method[Any]], tiny_dataset: TinyDataset, tiny_job: TinyJob, tmp_path: Path
 ) -> None:
-    few = tiny_dataset("images")
-    dataset = dataclasses.replace(few, train=np.arange(40).repeat(2))  # of 80 items
+    dataset = tiny_dataset("images")
     state = State(tiny_job(method, tmp_path / "run"), dataset.spec)
     assert isinstance(method(), Judges)
     state.cycle(Feed(dataset, 8, 0, False), 64)
@@ -90,10 +101,34 @@ def test_measuring_moves_nothing_and_repeats_itself(
     first, second = game.measure(state, dataset), game.measure(state, dataset)
     assert first is not None
     assert first == second
-    assert (first["training"], "held_out" in first) == (80, False)
+    assert (first["training"], first["held_out"]) == (len(dataset.train), len(dataset.held_out))
     assert set(first["norms"]) == {"generator", "discriminator"}
     assert all(torch.equal(value, before[name]) for name, value in state.networks.state_dict().items())
-    assert game.measure(state, few) is None, "40 items are too few"
+    few = dataclasses.replace(dataset, train=dataset.train[:19])
+    assert game.measure(state, few) is None, "19 items are too few"
+
+
+def test_without_held_out_items_those_that_are_there_are_measured(tiny_dataset: TinyDataset, tiny_job: TinyJob) -> None:
+    dataset = tiny_dataset("images")
+    alone = dataclasses.replace(dataset, train=dataset.train[:20], held_out=dataset.held_out[:0])
+    numbers = game.measure(State(tiny_job(Dcgan, Path("unused")), dataset.spec), alone)
+    assert numbers is not None
+    assert (numbers["training"], "held_out" in numbers, "called_held_out" in numbers) == (20, False, False)
+    assert 0 <= numbers["twins"] <= 1
+
+
+def test_a_few_held_out_items_are_judged_as_among_training_items(tiny_dataset: TinyDataset, tiny_job: TinyJob) -> None:
+    """Alone, two would be normalised to plus and minus one."""
+    dataset = tiny_dataset("images")
+    state = State(tiny_job(Dcgan, Path("unused")), dataset.spec)
+    one = dataclasses.replace(dataset, held_out=dataset.train[:1])
+    numbers = game.measure(state, one)
+    assert numbers is not None
+    batch = dataset.batch(np.concatenate([one.held_out, game._shuffled(dataset.train)])[:64])
+    state.players.free_only()
+    with torch.no_grad():
+        expected = state.job.method.judge(state.networks, batch.x, None)[0]
+    assert numbers["logit_held_out"] == pytest.approx(float(expected), rel=1e-3)
 
 
 def test_samples_that_are_no_numbers_are_counted(tiny_dataset: TinyDataset, tiny_job: TinyJob) -> None:

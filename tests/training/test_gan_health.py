@@ -62,6 +62,9 @@ FEW_KINDS = {"coverage": 0.1, "distance": 0.3}
 TOLD_APART = {"told_apart": 1.0, "coverage": 0.1, "distance": 0.9, "logit_fake": -30.0, "diversity": 0.6}
 OVERFITTED = {"called_training": 0.9, "called_held_out": 0.4}
 COPYING = {"copies": 0.8}
+TWINS = {"twins": 0.8, "twins_error": 0.03}
+UNLEARNED = {"coverage": 0.4, "distance": 1.5, "diversity": 0.9}
+THROWN = {"coverage": 0.1, "distance": 4.0, "diversity": 0.4}
 FAR_OFF = {"distance": 1.5, "distance_error": 0.1, "coverage": 0.0, "diversity": 1.6}
 
 
@@ -76,7 +79,10 @@ FAR_OFF = {"distance": 1.5, "distance_error": 0.1, "coverage": 0.0, "diversity":
         ([FINE, FAR_OFF, FAR_OFF], "diverged", "is 1.5 ± 0.1 of the mean item's, and was 0.05 at image 100"),
         ([FINE, {"non_finite": 7}], "diverged", "7 samples and logits are no numbers"),
         ([FINE, OVERFITTED, OVERFITTED], "memorising", "90% of the training items real, and 40% of the held-out"),
-        ([FINE, COPYING, COPYING], "memorising", "80% of the samples"),
+        ([FINE, COPYING, COPYING], "memorising", "80% of the samples are as near to a training item as"),
+        ([FINE, TWINS, TWINS], "memorising", "80% of the samples are less than half as far from one training item as"),
+        ([OVERFITTED | {"called_held_out": 0.0, "held_out": 5}] * 2, "memorising", "and 0% of the held-out ones"),
+        ([UNLEARNED, *[THROWN] * 4], "collapsing", "since image 200"),
     ],
 )
 def test_every_fault_is_called_alone_and_says_what_to_do(snapshots: list[dict[str, Any]], name: str, said: str) -> None:
@@ -113,6 +119,9 @@ def test_every_fault_is_called_alone_and_says_what_to_do(snapshots: list[dict[st
         [FINE, FAR_OFF | {"distance_error": 0.3, "coverage": 0.7}, FAR_OFF | {"distance_error": 0.3, "coverage": 0.7}],
         [{"called_training": 0.8, "called_held_out": 0.5}] * 3,
         [OVERFITTED | {"held_out": 16}] * 3,  # too few to tell
+        [OVERFITTED | {"called_held_out": 0.0, "held_out": 1}] * 3,
+        [UNLEARNED, *[THROWN] * 3],  # never was near the data
+        [{"twins": 0.6, "twins_error": 0.05}] * 3,
         [{"copies": 0.6, "copies_error": 0.05}] * 3,
         [ALIKE | COPYING],
     ],

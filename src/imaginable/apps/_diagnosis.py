@@ -44,7 +44,11 @@ def _game(game: Mapping[str, Any]) -> str:
         f"The discriminator calls real: {', '.join(said)}, fakes {game['called_fake']:.0%}; "
         f"it tells {game['told_apart']:.0%} of the pairs of a real item and a fake apart.",
     ]
-    shares = (("duplicates", "Samples with a near-duplicate"), ("copies", "copies of training items"))
+    shares = (
+        ("duplicates", "Samples with a near-duplicate"),
+        ("copies", "copies of training items"),
+        ("twins", "near to one training item alone"),
+    )
     known = [f"{name} {game[key]:.1%} ± {game[f'{key}_error']:.1%}" for key, name in shares if key in game]
     return " ".join([*parts, *([f"{', '.join(known)}."] if known else [])])
 

@@ -38,14 +38,14 @@ class Manifold(NamedTuple):
     coverage: Score
 
 
-def manifold(real: Array, fake: Array, nearest_k: int = 5) -> Manifold:
-    """Of features (n, d) and (m, d). Undefined for fewer than 50 items a set."""
+def manifold(real: Array, fake: Array, nearest_k: int = 5, least: int = LEAST) -> Manifold:
+    """Of features (n, d) and (m, d). Undefined for fewer than `least` items a set."""
     real, fake = finite(real), finite(fake)
     same_width(real, fake)
     n, m = len(real), len(fake)
-    if min(n, m) < LEAST:
+    if min(n, m) < least:
         raise Undefined(
-            f"precision, recall, density and coverage need at least {LEAST} images in both sets, "
+            f"precision, recall, density and coverage need at least {least} images in both sets, "
             f"not {n} real and {m} generated: add images, or use the kernel distance"
         )
     if not 1 <= nearest_k < min(n, m):

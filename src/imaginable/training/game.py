@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.spatial.distance import pdist
+from scipy.spatial.distance import cdist, pdist
 from torch import Tensor
 
 from imaginable.core import seeds
 from imaginable.core.types import Batch
 from imaginable.data.dataset import Dataset
 from imaginable.methods._method import Judges, Samples
+from imaginable.metrics._share import share_of
 from imaginable.metrics.kernel import kernel_distance
 from imaginable.metrics.manifold import manifold
 from imaginable.metrics.neighbours import close_pair_distance, copies, duplicates, nearest
@@ -28,8 +29,8 @@ from imaginable.networks.features import RandomFeatures
 from imaginable.training.state import State
 
 ITEMS = 256
-LEAST_TRAINING, LEAST_HELD_OUT = 50, 32
-"""coverage is not defined for fewer; shares of fewer say nothing"""
+LEAST_TRAINING = 20
+"""shares of fewer say nothing; `evaluate` asks for more"""
 MEMORY = 1024
 """training items among which copies are looked for: more are hardly learned by heart"""
 _BLOCK = 64
@@ -51,9 +52,10 @@ def measure(state: State, dataset: Dataset) -> dict[str, Any] | None:
         return None
     memory = _shuffled(dataset.train)[:MEMORY]
     index = {"training": memory[:ITEMS], "held_out": _shuffled(dataset.held_out)[:ITEMS]}
-    if len(index["held_out"]) < LEAST_HELD_OUT:
-        del index["held_out"]
-    real = {name: dataset.batch(chosen).to(state.device) for name, chosen in index.items()}
+    index = {name: chosen for name, chosen in index.items() if len(chosen)}
+    # where a batch has statistics, those of a few held-out items would set them apart: training items fill the block
+    filled = {name: np.concatenate([chosen, memory])[: max(len(chosen), _BLOCK)] for name, chosen in index.items()}
+    real = {name: dataset.batch(chosen).to(state.device) for name, chosen in filled.items()}
     labels = _labels(state, real["training"])
 
     state.players.free_only()  # nobody's: batch statistics and the like hold still
@@ -68,7 +70,7 @@ def measure(state: State, dataset: Dataset) -> dict[str, Any] | None:
         return np.asarray(_blockwise(lambda x, label: method.judge(nets, x, label), x, label).double().cpu())
 
     samples, fakes = decoded(state.averages.networks), decoded(nets)
-    logits = {name: judged(batch.x, _labels(state, batch)) for name, batch in real.items()}
+    logits = {name: judged(batch.x, _labels(state, batch))[: len(index[name])] for name, batch in real.items()}
     logits["fake"] = judged(fakes, labels)
     numbers: dict[str, Any] = {name: len(chosen) for name, chosen in index.items()}
     numbers |= {"norms": dict(state.norms.last), "non_finite": 0}
@@ -79,7 +81,7 @@ def measure(state: State, dataset: Dataset) -> dict[str, Any] | None:
         return _short(numbers | {"non_finite": bad})
     features = _extractor(state)
     known = features(dataset.batch(memory).to(state.device).x)
-    held_out = features(real["held_out"].x) if "held_out" in real else None
+    held_out = features(real["held_out"].x)[: len(index["held_out"])] if "held_out" in index else None
     return _short(numbers | quality(features(samples), known, held_out) | grip(**logits))
 
 
@@ -90,7 +92,7 @@ def quality(samples: Array, training: Array, held_out: Array | None = None) -> d
     a sample near (metrics/manifold.py). distance: the kernel distance between samples and real items, over that
     between the mean item, repeated, and real items: 0 is as good as real, 1 as bad as that. duplicates: share of
     samples with another that is nearly the same. copies: share of samples that are nearer to a training item than
-    99 % of the held-out ones are. `_error`: standard errors.
+    99 % of the held-out ones are; twins, where these are too few for that: see `twins`. `_error`: standard errors.
     Nothing where all real items are the same.
     """
     centre = training.mean(0, dtype=np.float64)
@@ -100,7 +102,7 @@ def quality(samples: Array, training: Array, held_out: Array | None = None) -> d
     samples, training = ((items - centre) / unit for items in (samples, training))
     real = training[:ITEMS]
     of_mean = kernel_distance(np.zeros_like(real), real).value
-    distance, found = kernel_distance(samples, real), manifold(real, samples)
+    distance, found = kernel_distance(samples, real), manifold(real, samples, least=LEAST_TRAINING)
     numbers = {
         "diversity": float(pdist(samples).mean() / pdist(real).mean()),
         "coverage": found.coverage.value,
@@ -112,7 +114,18 @@ def quality(samples: Array, training: Array, held_out: Array | None = None) -> d
     if held_out is not None:
         apart = nearest(samples, training)[0], nearest((held_out - centre) / unit, training)[0]
         numbers |= _if_defined("copies", lambda: copies(*apart))
-    return numbers
+    return numbers if "copies" in numbers else numbers | _if_defined("twins", lambda: twins(samples, training))
+
+
+def twins(samples: Array, training: Array) -> Score:
+    """Share of samples (n, d) less than half as far from one training item (m, d) as from every other.
+
+    It needs no held-out items. Of new items hardly any is, but where features are as few as two: there it is a
+    quarter, where density is even. What lies between all items, as blurred samples do, is equally far from many; so is
+    everything where training items are nearly the same.
+    """
+    first, second = np.partition(cdist(samples, training), 1, axis=1)[:, :2].T
+    return share_of(first < second / 2)
 
 
 def grip(training: Array, fake: Array, held_out: Array | None = None) -> dict[str, float]:

@@ -24,8 +24,9 @@ FALLEN, COLLAPSED = 0.5, 0.2
 """of the best so far: half is far more than healthy runs lose between snapshots; a fifth is a few kinds of items"""
 NO_VARIETY = 0.1
 """samples a tenth as different from each other as real items are, or less, have collapsed if they come no nearer"""
-ALIKE_FOR = 4
-"""snapshots of samples that were never otherwise: a fifth of the run, since a generator may be slow to begin"""
+NEVER_GOOD_FOR = 4
+"""snapshots of samples that were never near the data: a fifth of the run, since a generator may be slow to begin, and
+on its way it is thrown about"""
 LEAST_COVERAGE = 0.2
 """a coverage that was never higher has nothing to fall from"""
 WON = 0.999
@@ -40,7 +41,8 @@ POOR_COVERAGE = 0.3
 MEMORISING = 0.3
 """by how much more of the training items than of the held-out ones are called real; small data has 0.1 without harm"""
 COPIES = 0.5
-"""share of samples nearer to a training item than 99 % of held-out ones are; 0.01 is the rule"""
+"""share of samples nearer to a training item than 99 % of held-out ones are, 0.01 being the rule; or of twins, at most
+a quarter of which are chance"""
 DIVERGED, ONCE_GOOD = 1.0, 0.5
 """kernel distances, in that of the mean item repeated: as bad as if nothing was learned, after it was"""
 
@@ -114,8 +116,8 @@ def _collapse(history: Sequence[Game]) -> Finding | None:
     last = measured[-1]
     rivals = _rivals(measured[:-1], last)
     best = {name: max(game[name] for game in rivals) for name in ("diversity", "coverage")}
-    was_better = best["diversity"] > 2 * NO_VARIETY or best["coverage"] > LEAST_COVERAGE
-    if sum(game["seen"] >= since for game in measured) < (IN_A_ROW if was_better else ALIKE_FOR):
+    was_good = any(game["distance"] < ONCE_GOOD for game in rivals)
+    if sum(game["seen"] >= since for game in measured) < (IN_A_ROW if was_good else NEVER_GOOD_FOR):
         return None
     deep = _below(last, rivals, COLLAPSED)
     standing = (
@@ -198,14 +200,20 @@ def _no_numbers(history: Sequence[Game]) -> Finding | None:
     )
 
 
+_NEAR = {
+    "copies": "as near to a training item as 1 % of held-out ones are",
+    "twins": "less than half as far from one training item as from any other",
+}
+
+
 def _memorising(history: Sequence[Game], copying: bool) -> Finding | None:
     lately = _measured(history)[-IN_A_ROW:]
     if len(lately) < IN_A_ROW:
         return None
     last, remedy = lately[-1], "add images, mirror them with --flip, or stop earlier: the run's best snapshot is kept"
-    if copying and all(game.get("copies", 0.0) - 3 * game.get("copies_error", 0.0) > COPIES for game in lately):
-        near = f"{last['copies']:.0%} of the samples are as near to a training item as 1 % of held-out ones are"
-        return Finding("memorising", near, remedy)
+    for name, near in _NEAR.items() if copying else ():
+        if all(name in game and game[name] - 3 * game[f"{name}_error"] > COPIES for game in lately):
+            return Finding("memorising", f"{last[name]:.0%} of the samples are {near}", remedy)
     if not all("called_held_out" in game and _overfitted(game) for game in lately):
         return None
     return Finding(
@@ -217,11 +225,13 @@ def _memorising(history: Sequence[Game], copying: bool) -> Finding | None:
 
 
 def _overfitted(game: Game) -> bool:
-    gap = game["called_training"] - game["called_held_out"]
-    variances = (
-        game[f"called_{name}"] * (1 - game[f"called_{name}"]) / game[name] for name in ("training", "held_out")
-    )
-    return bool(gap > MEMORISING + 2 * math.sqrt(sum(variances)))
+    gap = variance = 0.0
+    for sign, name in ((1, "training"), (-1, "held_out")):
+        # one more of each answer (Agresti & Coull 1998), or none of five items called real would have no error
+        n = game[name] + 2
+        share = (game[f"called_{name}"] * game[name] + 1) / n
+        gap, variance = gap + sign * share, variance + share * (1 - share) / n
+    return gap > MEMORISING + 2 * math.sqrt(variance)
 
 
 def _margin(game: Game) -> float:
