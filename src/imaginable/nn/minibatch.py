@@ -24,8 +24,8 @@ def minibatch_deviation(x: Tensor, group: int = 4, features: int = 1) -> Tensor:
     if channels % features:
         raise ValueError(f"{channels} channels cannot be cut into {features} equal parts")
     size = next(size for size in range(min(group, n), 0, -1) if n % size == 0)
-    grouped = x.float().unflatten(0, (size, -1)).unflatten(2, (features, -1))  # (size, n / size, features, c', h, w)
-    deviation = (grouped.var(0, correction=0) + _LEAST_VARIANCE).sqrt().mean((2, 3, 4))
+    grouped = x.float().reshape(size, n // size, features, -1)
+    deviation = (grouped.var(0, correction=0) + _LEAST_VARIANCE).sqrt().mean(2)
     return deviation.repeat(size, 1)[:, :, None, None]
 
 
