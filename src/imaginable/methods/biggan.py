@@ -51,7 +51,7 @@ class Biggan(Method[Adversaries]):
     couples = True  # batch norm in the generator
     sizes = Sizes(least=32, most=128, powers=True)
     presets: ClassVar = {
-        "small": {"width": 16, "generator_lr": 2e-4, "discriminator_lr": 2e-4, "critic_steps": 1},
+        "small": {"width": 8, "generator_lr": 5e-4, "discriminator_lr": 1e-3, "critic_steps": 1},
         "base": {},
         "paper": {"width": 96},
     }
