@@ -14,16 +14,13 @@ that was cut off goes on from its checkpoint in `--runs`.
 """
 
 import argparse
-import csv
 import dataclasses
-import statistics
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 import imaginable as im
 from imaginable.apps.train import execute
@@ -35,11 +32,11 @@ from imaginable.metrics.disentanglement import dci, factor_vae_score, mutual_inf
 from imaginable.model import Model
 from imaginable.training.job import Job, Training
 from imaginable.training.run import Run
+from rows import Row, append, own, read, seconds, spread, there
 
 KEY = ("data", "size", "method", "settings", "seed", "images")
 SCORES = ("mig", "dci_d", "dci_c", "dci_i", "factor_vae")
 COLUMNS = (*KEY, "n", "mig", "mig_error", *SCORES[1:], "mse", "kl", "seconds")
-Row = dict[str, str]
 
 
 def compare(options: argparse.Namespace) -> None:
@@ -52,14 +49,12 @@ def compare(options: argparse.Namespace) -> None:
             method, settings = configured(options, name)
             values = (Path(options.data).stem, options.size, name, settings, seed, options.images)
             key = dict(zip(KEY, map(str, values), strict=True))
-            if any(all(row[column] == key[column] for column in KEY) for row in read(options.rows)):
-                print(f"there already: {' '.join(key.values())}")
+            if there(options.rows, key):
                 continue
             run = Run(options.runs / "-".join(key.values()).replace(" ", "-"))
             train(run, method, options, seed)
             row = key | measured(im.load(run.folder), data) | {"seconds": f"{seconds(run):.0f}"}
-            append(options.rows, row)
-            print("  ".join(f"{column} {row[column]}" for column in COLUMNS))
+            append(options.rows, row, COLUMNS)
 
 
 def configured(options: argparse.Namespace, name: str) -> tuple[Method[Any], str]:
@@ -67,8 +62,7 @@ def configured(options: argparse.Namespace, name: str) -> tuple[Method[Any], str
     fields = {"latents": options.latents, "width": options.width}
     if options.output:
         fields["output"] = options.output
-    assignments = [own.removeprefix(f"{name}.").partition("=") for own in options.own if own.startswith(f"{name}.")]
-    fields |= {field: yaml.safe_load(value) for field, _, value in assignments}
+    fields |= own(options.own, name)
     method: Any = config.from_mapping(find(name), fields, name)
     known = {field.name: getattr(method, field.name) for field in dataclasses.fields(method)}
     shown = {field: known[field] for field in (*fields, "beta") if field in known}
@@ -100,26 +94,6 @@ def measured(model: Model, data: Dataset) -> Row:
     return row | {name: f"{score.value:.4f}" for name, score in zip(SCORES, scores, strict=True)}
 
 
-def seconds(run: Run) -> float:
-    """Of training, over all sessions: each counts from 0."""
-    clock = [float(line["seconds"]) for line in run.lines()]
-    ends = [now for now, following in zip(clock, [*clock[1:], 0.0], strict=True) if following < now]
-    return sum(ends)
-
-
-def read(rows: Path) -> list[Row]:
-    return list(csv.DictReader(rows.read_text().splitlines())) if rows.exists() else []
-
-
-def append(rows: Path, row: Row) -> None:
-    new = not rows.exists()
-    with rows.open("a", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        if new:
-            writer.writeheader()
-        writer.writerow(row)
-
-
 def table(rows: Sequence[Row]) -> str:
     """Markdown: means ± standard deviations over seeds."""
     groups: dict[tuple[str, ...], list[Row]] = defaultdict(list)
@@ -132,13 +106,6 @@ def table(rows: Sequence[Row]) -> str:
         columns = [[float(row[figure]) for row in group if row[figure]] for figure in figures]
         lines.append((*key, str(len(group)), group[0]["n"], *map(spread, columns)))
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def spread(values: Sequence[float]) -> str:
-    if not values:
-        return ""
-    mean = f"{statistics.mean(values):.3g}"
-    return f"{mean} ± {statistics.stdev(values):.2g}" if len(values) > 1 else mean
 
 
 def main() -> None:

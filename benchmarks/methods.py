@@ -12,7 +12,6 @@ was cut off goes on from its checkpoint in `--runs`. Two may run at once, each b
 """
 
 import argparse
-import csv
 import time
 from collections import defaultdict
 from collections.abc import Sequence
@@ -20,9 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 
-from disentanglement import Row, read, seconds, spread
 from imaginable.apps.evaluate import evaluate
 from imaginable.apps.train import execute, seconds_of
 from imaginable.core import config, fast
@@ -31,6 +28,7 @@ from imaginable.methods._method import find
 from imaginable.training import job as jobs
 from imaginable.training.job import Job, Training
 from imaginable.training.run import Run
+from rows import Row, append, own, read, seconds, spread, there
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "r3gan": {"preset": "small", "gamma": 10.0, "lr": 1e-3, "penalty_every": 4, "batch": 32},
@@ -54,18 +52,11 @@ def compare(options: argparse.Namespace) -> None:
             settings = " ".join(f"{field}={value}" for field, value in fields.items())
             values = (Path(options.data).stem, options.size, options.budget, name, settings, seed)
             key = dict(zip(KEY, map(str, values), strict=True))
-            if any(all(row[column] == key[column] for column in KEY) for row in read(options.rows)):
-                print(f"there already: {' '.join(key.values())}")
+            if there(options.rows, key):
                 continue
             run = Run(options.runs / "-".join(key.values()).replace(" ", "-"))
             train(run, name, fields, options, seed)
-            append(options.rows, key | measured(run, options.data))
-
-
-def own(assignments: Sequence[str], name: str) -> dict[str, Any]:
-    """FIELD=VALUE of this method among METHOD.FIELD=VALUE."""
-    parts = [text.removeprefix(f"{name}.").partition("=") for text in assignments if text.startswith(f"{name}.")]
-    return {field: yaml.safe_load(value) for field, _, value in parts}
+            append(options.rows, key | measured(run, options.data), COLUMNS)
 
 
 def train(run: Run, name: str, fields: dict[str, Any], options: argparse.Namespace, seed: int) -> None:
@@ -91,16 +82,6 @@ def measured(run: Run, data: str) -> Row:
         for column, part in ((score, "value"), (f"{score}_error", "error")):
             row[column] = f"{figure[part]:.4g}" if figure.get(part) is not None else ""
     return row
-
-
-def append(rows: Path, row: Row) -> None:
-    new = not rows.exists()
-    with rows.open("a", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        if new:
-            writer.writeheader()
-        writer.writerow(row)
-    print("  ".join(f"{column} {row[column]}" for column in COLUMNS if row[column]), flush=True)
 
 
 def table(rows: Sequence[Row]) -> str:

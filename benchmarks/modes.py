@@ -28,7 +28,6 @@ was cut off goes on from its checkpoint in `--runs`. `--own METHOD.FIELD=VALUE` 
 """
 
 import argparse
-import csv
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -37,11 +36,9 @@ from typing import Any
 
 import numpy as np
 import torch
-import yaml
 from torch import Tensor
 
 import imaginable as im
-from disentanglement import Row, read, seconds, spread
 from imaginable import methods
 from imaginable.apps.train import execute
 from imaginable.core import config, fast
@@ -55,6 +52,7 @@ from imaginable.model import Model
 from imaginable.training.job import Job, Training
 from imaginable.training.run import Run
 from imaginable.training.train import train
+from rows import Row, append, own, read, seconds, spread, there
 
 SMALL = {"images": 2_500_000, "batch": 256, "half_life": 100_000, "latents": 8, "hidden": 128, "layers": 3}
 PICTURES = {"images": 60_000, "batch": 32}
@@ -103,7 +101,7 @@ def compare(options: argparse.Namespace) -> None:
     judge = points_judge() if what == "points" else stacked_judge(options.runs / "judge")
     data = key(what, "real", {}, 0, 0)
     if not there(rows, data):
-        append(rows, data | judge(real(what)))
+        append(rows, data | judge(real(what)), COLUMNS)
     for seed in range(options.seeds):
         for name in options.methods or METHODS[what]:
             if name not in methods.names():
@@ -117,18 +115,12 @@ def compare(options: argparse.Namespace) -> None:
             named = key(what, name, fields, seed, images)
             if not there(rows, named):
                 run = Run(options.runs / "-".join(named.values()).replace(" ", "-"))
-                append(rows, named | trained(run, named, fields, judge))
+                append(rows, named | trained(run, named, fields, judge), COLUMNS)
 
 
 def key(what: str, name: str, fields: dict[str, Any], seed: int, images: int) -> Row:
     settings = " ".join(f"{field}={value}" for field, value in fields.items())
     return dict(zip(KEY, map(str, (what, name, settings, seed, images)), strict=True))
-
-
-def own(assignments: Sequence[str], name: str) -> dict[str, Any]:
-    """FIELD=VALUE of this method among METHOD.FIELD=VALUE."""
-    parts = [text.removeprefix(f"{name}.").partition("=") for text in assignments if text.startswith(f"{name}.")]
-    return {field: yaml.safe_load(value) for field, _, value in parts}
 
 
 def trained(run: Run, named: Row, fields: dict[str, Any], judge: Judge) -> Row:
@@ -237,23 +229,6 @@ def to_uniform(counts: np.ndarray) -> float:
         return float("nan")
     shares = counts[counts > 0] / counts.sum()
     return float((shares * np.log(shares * len(counts))).sum())
-
-
-def there(rows: Path, named: Row) -> bool:
-    found = any(all(row[column] == named[column] for column in KEY) for row in read(rows))
-    if found:
-        print(f"there already: {' '.join(named.values())}")
-    return found
-
-
-def append(rows: Path, row: Row) -> None:
-    new = not rows.exists()
-    with rows.open("a", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, restval="", lineterminator="\n")
-        if new:
-            writer.writeheader()
-        writer.writerow(row)
-    print("  ".join(f"{column} {row[column]}" for column in COLUMNS if row.get(column)), flush=True)
 
 
 def table(rows: Sequence[Row]) -> str:

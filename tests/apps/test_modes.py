@@ -87,7 +87,7 @@ def test_the_divergence_to_uniform_in_closed_form(modes: Any) -> None:
 def test_a_row_is_made_once(modes: Any, tmp_path: Path) -> None:
     rows, named = tmp_path / "rows.csv", modes.key("points", "gan", {"batch": 8}, 0, 100)
     assert not modes.there(rows, named)
-    modes.append(rows, named | {"n": "5", "modes": "3"})
+    modes.append(rows, named | {"n": "5", "modes": "3"}, modes.COLUMNS)
     assert modes.there(rows, named)
     for other in (("points", "gan", {"batch": 8}, 1, 100), ("points", "gan", {"batch": 9}, 0, 100)):
         assert not modes.there(rows, modes.key(*other))
