@@ -33,9 +33,16 @@ from rows import Row, append, own, read, seconds, spread, there
 SETTINGS: dict[str, dict[str, Any]] = {
     "r3gan": {"preset": "small", "gamma": 10.0, "lr": 1e-3, "penalty_every": 4, "batch": 32},
     "wgan_gp": {"critic_steps": 1, "lr": 4e-4, "beta2": 0.99},
-    "sngan": {"preset": "small", "width": 16, "critic_steps": 1, "lr": 1e-3, "batch": 16},
+    "sngan": {"preset": "small", "width": 16, "critic_steps": 3, "lr": 5e-4, "batch": 16},
     "biggan": {"preset": "small", "width": 8, "generator_lr": 5e-4, "discriminator_lr": 1e-3, "batch": 16},
-    "sagan": {"width": 32, "generator_lr": 5e-4, "discriminator_lr": 1e-3, "batch": 16},
+    "sagan": {
+        "preset": "small",
+        "width": 32,
+        "generator_lr": 2.5e-4,
+        "discriminator_lr": 1e-3,
+        "beta2": 0.999,
+        "batch": 16,
+    },
 }
 """beside each method's defaults: its fields, those of `Training`, and `preset`"""
 

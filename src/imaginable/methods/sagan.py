@@ -44,7 +44,7 @@ class Sagan(Method[Adversaries]):
     couples = True  # batch norm in the generator
     sizes = Sizes(least=32, most=128, powers=True)
     presets: ClassVar = {
-        "small": {"width": 64},
+        "small": {"width": 32, "generator_lr": 2.5e-4, "discriminator_lr": 1e-3, "beta2": 0.999},
         "base": {},
         "paper": {"width": 256},
     }

@@ -46,7 +46,7 @@ class Sngan(Method[Adversaries]):
     couples = True  # batch norm in the generator
     sizes = Sizes(least=32, most=128, powers=True)
     presets: ClassVar = {
-        "small": {"width": 16, "critic_steps": 1, "lr": 1e-3},
+        "small": {"width": 16, "critic_steps": 3, "lr": 5e-4},
         "base": {},
         "paper": {"width": 128},
     }
