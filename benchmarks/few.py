@@ -63,13 +63,13 @@ def trial(augment: str, seed: int, options: argparse.Namespace, extractor: Extra
 
 def train(run: Run, augment: str, seed: int, options: argparse.Namespace) -> None:
     """Begins the run, or goes on with it, or finds it finished."""
-    kind = find(options.method)
-    fields = dict(kind.presets.get("small", {})) | own([f"{options.method}.{one}" for one in options.own], options.method)
+    kind, name = find(options.method), options.method
+    fields = dict(kind.presets.get("small", {})) | own([f"{name}.{one}" for one in options.own], name)
     batch = int(fields.pop("batch", 16))
     if run.job.exists():
         job = jobs.load(run.job)
     else:
-        method: Any = config.from_mapping(kind, fields | {"augment": augment}, options.method)
+        method: Any = config.from_mapping(kind, fields | {"augment": augment}, name)
         training = Training(images=options.images, batch=batch, seed=seed, snapshot_every=options.images // 10)
         job = Job(method, source(options.data, options.size), training, str(run.folder))
     if execute(job, resume=run.job.exists(), inexact=run.job.exists()):
