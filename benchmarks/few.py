@@ -119,6 +119,7 @@ def main() -> None:
     parser.add_argument("--augments", nargs="+", default=["none", "adaptive"])
     parser.add_argument("--images", type=int, default=60_000)
     parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--rows", type=Path, default=Path(__file__).with_suffix(".csv"))
     parser.add_argument("--runs", type=Path, default=Path("runs/few"))
@@ -129,7 +130,7 @@ def main() -> None:
     extractor = _features.choose("classifier", like, prepare(like), None, print)
     print(extractor.said)
     data = prepare(source(options.data, options.size))
-    for seed in range(options.seeds):
+    for seed in range(options.first_seed, options.first_seed + options.seeds):
         for augment in options.augments:
             trial(augment, seed, options, extractor, data)
 

@@ -53,7 +53,7 @@ def started(job: Job[Any], dataset: Dataset, strength: float) -> tuple[State, Fe
     state = State(job, dataset.spec)
     augment = augmentation(state)
     augment.strength.fill_(strength)
-    augment.sign.fill_(1.0)
+    augment.gaps.fill_(1.0)
     return state, Feed(dataset, job.training.batch, job.training.seed, flip=False)
 
 
@@ -119,6 +119,33 @@ def test_the_strength_moves_by_the_images_judged_and_is_logged(
     assert float(augment.strength) == pytest.approx(0.5 + turns * moved, abs=moved / 100)
     assert float(terms["strength"]) == pytest.approx(0.5 + (turns - 1) / 2 * moved, abs=moved / 100)
     assert not augment.newest.any()
+
+
+@every_method
+def test_held_out_items_are_judged_changed_and_leave_no_trace_but_what_is_noted(
+    name: str, build: BuildJob, dataset: Dataset
+) -> None:
+    other = dataset.batch(dataset.held_out[:8])
+    ends, gradients, counts = [], [], []
+    for shown in ({}, {"held_out": other.x, "held_out_label": other.label}):
+        state, _ = started(build(name, "adaptive"), dataset, 0.8)  # the same one each time
+        nets, phase = state.networks, next(phase for phase in state.phases if phase.player == "discriminator")
+        assert isinstance(nets, Adversaries)
+        state.players.free_only("discriminator")
+        seen: list[Tensor] = []
+        nets.discriminator.register_forward_pre_hook(lambda _, given, seen=seen: seen.append(given[0].detach()))
+        batch = dataset.batch(dataset.train[:8])
+        torch.manual_seed(0)
+        batch = dataclasses.replace(batch, drawn=torch.randn(batch.x.shape), **shown)
+        loss = phase.loss(nets, batch, Progress(0, 64, 0)).total
+        gradients.append(torch.autograd.grad(loss, next(nets.discriminator.parameters()))[0])
+        assert (nets.augment.newest[:, 1] == (8 if shown else 0)).all()
+        counts.append(len(seen))
+        ends.append(tensors(state))
+    assert counts[1] == counts[0] + 1
+    assert all(nearest(one, other.x) > 1e-3 for one in seen[-1])
+    assert torch.equal(*gradients)
+    assert all(torch.equal(value, ends[1][key]) for key, value in ends[0].items() if key != "augment.newest")
 
 
 @every_method

@@ -228,85 +228,110 @@ LONG = 10_000_000
 """images of a run whose length does not matter"""
 
 
-def moved_by(logits: Tensor, augment: Augment, phases: int = 1) -> float:
+def moved_by(augment: Augment, held_out: float, phases: int = 1, made: float = -1.0) -> float:
+    """Ten training items judged 1; the mean logits of ten held-out and ten made ones are given."""
     before = float(augment.strength)
     for _ in range(phases):
-        augment.note(logits)
+        augment.note(ones(10), ones(10, held_out), ones(10, made))
         augment.adjust(LONG)
     return float(augment.strength) - before
 
 
-def test_the_strength_rises_at_its_rate_while_real_items_are_told_and_falls_when_they_are_not() -> None:
+def test_the_strength_rises_at_its_rate_while_held_out_items_pass_for_made_and_falls_when_they_do_not() -> None:
     augment = Augment("adaptive", adjust_images=1000)
     assert augment.strength.dtype == torch.float32
-    moved_by(torch.full((10,), 2.0), augment, phases=10)  # the running mean is above its target by now
-    assert moved_by(torch.full((10,), 2.0), augment, phases=5) == pytest.approx(5 * 10 / 1000)
-    moved_by(torch.full((10,), -2.0), augment, phases=3)
-    assert moved_by(torch.full((10,), -2.0), augment, phases=2) == pytest.approx(-2 * 10 / 1000)
+    moved_by(augment, -1.0, phases=20)
+    assert moved_by(augment, -1.0, phases=5) == pytest.approx(5 * 10 / 1000)
+    moved_by(augment, 1.0, phases=40)  # the running means have forgotten by now
+    augment.strength.fill_(0.5)
+    assert moved_by(augment, 1.0, phases=2) == pytest.approx(-2 * 10 / 1000)
 
 
-@pytest.mark.parametrize(("right", "direction"), [(79, -1), (81, 1)])
-def test_four_in_five_judged_real_is_the_target(right: int, direction: int) -> None:
-    """E sign D = 0.8 - 0.2 = 0.6; how confidently does not matter."""
+@pytest.mark.parametrize("offset", [-7.0, 0.0, 7.0])
+@pytest.mark.parametrize(("held_out", "direction"), [(-0.02, 1), (0.02, -1)])
+def test_half_of_the_way_to_made_items_is_the_target(held_out: float, direction: int, offset: float) -> None:
+    """Between 1 and -1 that is 0; a game that moves all logits moves the strength alike."""
     augment = Augment("adaptive", adjust_images=100_000)
     augment.strength.fill_(0.4)
-    logits = torch.cat([ones(right, 0.01), ones(100 - right, -50.0)])
-    moved_by(logits, augment, phases=20)
-    assert moved_by(logits, augment) == pytest.approx(direction * 1e-3, rel=1e-3)
+    logits = [ones(100, mean) + offset + torch.linspace(-9, 9, 100) for mean in (1.0, held_out, -1.0)]
+    augment.note(*logits)
+    augment.adjust(LONG)
+    assert float(augment.overfitting) == pytest.approx((1 - held_out) / 2, rel=1e-4)
+    assert float(augment.strength) == pytest.approx(0.4 + direction * 1e-3, rel=1e-4)
+
+
+def test_a_discriminator_that_knows_nothing_overfits_nothing() -> None:
+    """Not even where by chance it takes made items for better ones than those of the data."""
+    augment = Augment("adaptive", adjust_images=100)
+    augment.strength.fill_(0.4)
+    assert moved_by(augment, 0.5, made=2.0) < 0
+    assert float(augment.overfitting) == 0
+
+
+def test_without_held_out_items_the_strength_falls_on_or_follows_what_was_known() -> None:
+    augment = Augment("adaptive", adjust_images=1000)
+    augment.note(ones(10), None, -ones(10))
+    augment.adjust(LONG)
+    assert float(augment.strength) == 0
+    moved_by(augment, -1.0)
+    augment.note(ones(10), None, -ones(10))
+    augment.adjust(LONG)
+    assert float(augment.strength) == pytest.approx(20 / 1000)
 
 
 @pytest.mark.parametrize(("total", "images"), [(20_000, 4_000), (500_000, 100_000), (LONG, 100_000)])
 def test_in_a_short_run_a_fifth_of_it_takes_the_strength_from_none_to_all(total: int, images: int) -> None:
     augment = Augment("adaptive")
     augment.strength.fill_(0.4)
-    augment.sign.fill_(1.0)
-    augment.note(ones(10))
+    augment.gaps.fill_(1.0)
+    augment.note(ones(10), None, ones(10))
     augment.adjust(total)
     assert float(augment.strength) == pytest.approx(0.4 + 10 / images, rel=1e-6)
 
 
-def test_the_sign_is_a_mean_over_the_last_few_phases() -> None:
+def test_what_is_judged_is_a_mean_over_the_last_measurements() -> None:
     augment = Augment("adaptive")
-    moved_by(ones(10), augment)
-    assert float(augment.sign) == pytest.approx(0.25)
-    moved_by(-ones(10), augment)
-    assert float(augment.sign) == pytest.approx(0.75 * 0.25 - 0.25)
+    moved_by(augment, 0.0)
+    assert augment.gaps.tolist() == pytest.approx([1 / 16, 2 / 16])
+    moved_by(augment, 1.0)
+    assert augment.gaps.tolist() == pytest.approx([15 / 16 / 16, 2 / 16 * 15 / 16 + 2 / 16])
 
 
 def test_the_strength_keeps_its_bounds() -> None:
     augment = Augment("adaptive", adjust_images=10)
-    assert moved_by(-ones(10), augment) == 0
-    assert moved_by(ones(10), augment, phases=9) == pytest.approx(0.8)
+    assert moved_by(augment, 1.0) == 0
+    assert moved_by(augment, -1.0, phases=9) == pytest.approx(0.8)
 
 
 def test_a_batch_noted_in_parts_is_the_whole_batch() -> None:
     whole, parts = Augment("adaptive"), Augment("adaptive")
-    logits = torch.cat([ones(9), -ones(1)])
+    kinds = ones(10), torch.linspace(-2, 1, 10), -ones(10)
     for _ in range(8):
-        whole.note(logits)
-        for part in logits.split(4):
-            parts.note(part)
+        whole.note(*kinds)
+        for real, held_out, made in zip(*(kind.split(4) for kind in kinds), strict=True):
+            parts.note(real, held_out, made)
         whole.adjust(LONG)
         parts.adjust(LONG)
     assert whole.strength > 0
     assert torch.equal(whole.strength, parts.strength)
-    assert torch.equal(whole.sign, parts.sign)
+    torch.testing.assert_close(whole.gaps, parts.gaps)
 
 
 def test_images_of_all_processes_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another process, whose items were all judged made, halves the mean of the sums; there are twice the images."""
+    """Another process has judged as many items, all of them 0."""
     augment = Augment("adaptive", adjust_images=1000)
     augment.strength.fill_(0.5)
+    other = torch.tensor([0.0, 10.0] * 3 + [10.0])
     monkeypatch.setattr("imaginable.core.distributed.ranks", lambda: 2)
-    monkeypatch.setattr("imaginable.core.distributed.average", lambda newest: newest * torch.tensor([0.0, 1.0]))
-    assert moved_by(ones(10), augment) == pytest.approx(-20 / 1000)
-    assert float(augment.sign) == 0
+    monkeypatch.setattr("imaginable.core.distributed.average", lambda own: (own + other) / 2)
+    assert moved_by(augment, 1.0) == pytest.approx(-20 / 1000)
+    assert augment.gaps.tolist() == pytest.approx([0, 1 / 16])
 
 
 def test_its_state_holds_the_strength() -> None:
     one, two = strong("adaptive", 0.3), Augment("adaptive")
-    moved_by(ones(10), one)
+    moved_by(one, -1.0)
     two.load_state_dict(one.state_dict())
     assert torch.equal(two.strength, one.strength)
-    assert torch.equal(two.sign, one.sign)
+    assert torch.equal(two.overfitting, one.overfitting)
     assert not list(one.parameters())

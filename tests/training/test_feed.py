@@ -98,3 +98,20 @@ def test_ranks_share_a_batch_without_overlap(monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.setattr(distributed, "rank", lambda rank=rank: rank)
         parts.append(drawn(Feed(numbered(), 8, 0, flip=False), 8))
     assert parts[0] + parts[1] == whole
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3, 4, 5, 8])
+def test_about_a_quarter_of_the_batches_bring_held_out_items_whichever_a_phase_sees(stride: int) -> None:
+    feed = Feed(numbered("images"), 4, 0, flip=False)
+    batches = [feed.batch(4 * stride * turn) for turn in range(200)]
+    brought = [batch.held_out for batch in batches if batch.held_out is not None]
+    assert len(brought) == pytest.approx(50, abs=5)
+    for x in brought:
+        assert x.shape == (4, 1, 16, 16)
+        shown = [round(float(value)) for value in (x[:, 0, 0, 0] + 1) * 127.5]
+        assert set(shown) == {100, 101}
+
+
+def test_points_come_without_held_out_ones() -> None:
+    feed = Feed(numbered(), 4, 0, flip=False)
+    assert all(feed.batch(4 * turn).held_out is None for turn in range(20))

@@ -42,7 +42,8 @@ class Batch:
 
     x: the items, (n, *spec.shape). y: the paired or second-domain datum. label: (n,) int64, -1 = unknown.
     hole: mask of what is to be filled. lengths: of sequences. factors: (n, factors) float.
-    drawn: what `Phase.draw` made at the start of the cycle.
+    drawn: what `Phase.draw` made at the start of the cycle. held_out, held_out_label: as many items that are never
+    trained on, with about every fourth batch of pictures: to see how the networks take them.
     """
 
     x: Tensor
@@ -52,6 +53,8 @@ class Batch:
     lengths: Tensor | None = None
     factors: Tensor | None = None
     drawn: Tensor | None = None
+    held_out: Tensor | None = None
+    held_out_label: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.x)

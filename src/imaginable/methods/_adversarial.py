@@ -9,6 +9,7 @@ from imaginable.core.types import Batch, DataSpec, Loss, Progress
 from imaginable.networks.dcgan import DcganDiscriminator, DcganGenerator
 from imaginable.networks.mlp import Mlp
 from imaginable.nn.augment import Augment
+from imaginable.nn.freeze import still
 from imaginable.objectives.adversarial import discriminator_loss
 
 
@@ -55,14 +56,16 @@ def drawn(batch: Batch) -> Tensor:
     return batch.drawn
 
 
-def noted(nets: Adversaries, real: Tensor) -> dict[str, Tensor]:
-    """Tells an adaptive augmentation how the discriminator judges real items, (n,): above 0 is real. The terms to log.
-
-    Where no logit is meant to be 0 for the undecided (Wasserstein, relativistic), `real` is D(x) - D(G(z)).
-    """
+def noted(nets: Adversaries, batch: Batch, real: Tensor, made: Tensor, labelled: bool = False) -> dict[str, Tensor]:
+    """Tells an adaptive augmentation how training and made items are judged, (n,) each, and judges held-out ones where
+    the batch brings them. The terms to log. labelled: whether the discriminator is told classes."""
     if nets.augment.mode != "adaptive":
         return {}
-    nets.augment.note(real)
+    held_out = None
+    if batch.held_out is not None:
+        with torch.no_grad(), still(nets.discriminator):
+            held_out = judged(nets, batch.held_out, batch.held_out_label if labelled else None)
+    nets.augment.note(real, held_out, made)
     return {"strength": nets.augment.strength}
 
 
@@ -77,7 +80,7 @@ def tell_apart(nets: Adversaries, batch: Batch) -> Loss:
     real, fake = judged(nets, batch.x), judged(nets, drawn(batch))
     loss = discriminator_loss(real, fake).mean()
     chances = {"real": torch.sigmoid(real).mean(), "fake": torch.sigmoid(fake).mean()}
-    return Loss(loss, discriminator=loss, **chances, **noted(nets, real))
+    return Loss(loss, discriminator=loss, **chances, **noted(nets, batch, real, fake))
 
 
 def usual_generator(spec: DataSpec, latents: int, width: int, hidden: list[int]) -> nn.Module:

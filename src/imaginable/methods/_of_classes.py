@@ -28,7 +28,9 @@ def told_apart(nets: Adversaries, batch: Batch, latents: int) -> Loss:
         made = draw_fakes(nets, batch, latents, label)
     real, fake = judged(nets, batch.x, batch.label), judged(nets, made, label)
     loss = 2 * hinge_discriminator_loss(real, fake).mean()  # the papers' is not halved
-    return Loss(loss, discriminator=loss, real=real.mean(), fake=fake.mean(), **noted(nets, real))
+    return Loss(
+        loss, discriminator=loss, real=real.mean(), fake=fake.mean(), **noted(nets, batch, real, fake, labelled=True)
+    )
 
 
 def fooled(nets: Adversaries, batch: Batch, latents: int) -> Tensor:

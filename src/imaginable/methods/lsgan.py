@@ -100,7 +100,7 @@ class Lsgan(Method[Adversaries]):
         # two passes: a shared one would share batch statistics
         real, fake = judged(nets, batch.x), judged(nets, drawn(batch))  # (n,) each
         loss = least_squares_discriminator_loss(real, fake).mean()
-        return Loss(loss, discriminator=loss, real=real.mean(), fake=fake.mean(), **noted(nets, real - 0.5))
+        return Loss(loss, discriminator=loss, real=real.mean(), fake=fake.mean(), **noted(nets, batch, real, fake))
 
     def generator_loss(self, nets: Adversaries, batch: Batch, progress: Progress) -> Loss:
         loss = least_squares_generator_loss(judged(nets, drawn(batch))).mean()

@@ -137,21 +137,22 @@ class R3gan(Method[Adversaries]):
         label = told(nets, batch.label)
         real, r1 = judged_with_slope(nets, batch.x, label)
         fake, r2 = judged_with_slope(nets, drawn(batch), label)
-        rivalry, penalty = self.rivalry(nets, real, fake), self.penalty(r1, r2, progress)
+        rivalry, penalty = self.rivalry(nets, batch, real, fake), self.penalty(r1, r2, progress)
         return Loss(rivalry.total + penalty.total, **rivalry.terms, **penalty.terms)
 
     def lone_rivalry(self, nets: Adversaries, batch: Batch, progress: Progress) -> Loss:
         label = told(nets, batch.label)
-        return self.rivalry(nets, judged(nets, batch.x, label), judged(nets, drawn(batch), label))
+        return self.rivalry(nets, batch, judged(nets, batch.x, label), judged(nets, drawn(batch), label))
 
     def lone_penalty(self, nets: Adversaries, batch: Batch, progress: Progress) -> Loss:
         label = told(nets, batch.label)
         r1, r2 = (judged_with_slope(nets, x, label)[1] for x in (batch.x, drawn(batch)))
         return self.penalty(r1, r2, progress)
 
-    def rivalry(self, nets: Adversaries, real: Tensor, fake: Tensor) -> Loss:
+    def rivalry(self, nets: Adversaries, batch: Batch, real: Tensor, fake: Tensor) -> Loss:
         loss = relativistic_loss(real, fake).mean()
-        return Loss(loss, discriminator=loss, ahead=(real > fake).float().mean(), **noted(nets, real - fake))
+        strength = noted(nets, batch, real, fake, labelled=told(nets, batch.label) is not None)
+        return Loss(loss, discriminator=loss, ahead=(real > fake).float().mean(), **strength)
 
     def penalty(self, r1: Tensor, r2: Tensor, progress: Progress) -> Loss:
         gamma = self.gamma_at(progress.fraction)

@@ -103,7 +103,7 @@ class Wgan(Method[Adversaries]):
         # two passes: a shared one would share batch statistics
         real, fake = judged(nets, batch.x), judged(nets, draw_fakes(nets, batch, self.latents))  # (n,) each
         loss = wasserstein_critic_loss(real, fake).mean()
-        return Loss(loss, distance=-loss, real=real.mean(), fake=fake.mean(), **noted(nets, real - fake))
+        return Loss(loss, distance=-loss, real=real.mean(), fake=fake.mean(), **noted(nets, batch, real, fake))
 
     def clip_weights(self, nets: Adversaries, batch: Batch, progress: Progress) -> None:
         for parameter in nets.discriminator.parameters():

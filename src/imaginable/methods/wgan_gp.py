@@ -119,7 +119,7 @@ class WganGp(Method[Adversaries]):
             penalty=penalty,
             real=real.mean(),
             fake=fake.mean(),
-            **noted(nets, real - fake),
+            **noted(nets, batch, real, fake),
         )
 
     def generator_loss(self, nets: Adversaries, batch: Batch, progress: Progress) -> Loss:

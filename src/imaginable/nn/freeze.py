@@ -1,6 +1,7 @@
 """Holding the other players still, their batch statistics included."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -36,3 +37,14 @@ class Players:
 
     def free_all(self) -> None:
         self.free_only(*self._free)
+
+
+@contextmanager
+def still(module: nn.Module) -> Iterator[None]:
+    """A module that is free for training works as in training, but leaves no gradient and moves no statistics."""
+    players = Players({"module": module})
+    players.free_only()
+    try:
+        yield
+    finally:
+        players.free_all()

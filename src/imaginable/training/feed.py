@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from imaginable.core import distributed, seeds
 from imaginable.core.types import Batch
 from imaginable.data.dataset import Dataset
 
+_GOLDEN = 0.6180339887
+_SHARE = 0.25
+"""of the batches that bring held-out items; which ones follows a ratio that falls into step with no other number"""
+
 
 class Feed:
-    """An endless row of training items: one fresh permutation after another, positions counted in images."""
+    """An endless row of training items: one fresh permutation after another, positions counted in images.
+
+    With a quarter of the batches of pictures come as many held-out items, in their own order, round and round.
+    """
 
     def __init__(self, dataset: Dataset, batch: int, seed: int, flip: bool) -> None:
         self._dataset = dataset
@@ -29,7 +38,13 @@ class Feed:
         index = np.concatenate([part[0] for part in parts])
         mirrored = np.concatenate([part[1] for part in parts]) if self._flip else None
         draw = seeds.derive(self._seed, "binarise", start) if self._dataset.binarise else None
-        return self._dataset.batch(index, mirrored, draw)
+        batch = self._dataset.batch(index, mirrored, draw)
+        number = seen // self._batch
+        if self._dataset.spec.kind != "images" or number * _GOLDEN % 1 >= _SHARE or not len(self._dataset.held_out):
+            return batch
+        held_out = self._dataset.held_out
+        other = self._dataset.batch(held_out[np.arange(start, start + mine) % len(held_out)], mirrored, draw)
+        return replace(batch, held_out=other.x, held_out_label=other.label)
 
     def _starts(self, start: int, stop: int) -> list[int]:
         """`start`, and every first position of an epoch before `stop`."""
