@@ -34,15 +34,6 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "r3gan": {"preset": "small", "gamma": 10.0, "lr": 1e-3, "penalty_every": 4, "batch": 32},
     "wgan_gp": {"critic_steps": 1, "lr": 4e-4, "beta2": 0.99},
     "sngan": {"preset": "small", "width": 16, "critic_steps": 3, "lr": 5e-4, "batch": 16},
-    # at its defaults, where a grey level is worth much, it lets the code say all and ignores the class
-    "conditional_vae": {
-        "output": "bernoulli",
-        "beta": 2.0,
-        "label_dropout": 0.0,
-        "width": 16,
-        "latents": 16,
-        "batch": 64,
-    },
     "biggan": {"preset": "small", "width": 8, "generator_lr": 5e-4, "discriminator_lr": 1e-3, "batch": 16},
     "sagan": {
         "preset": "small",

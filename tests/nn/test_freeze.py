@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from imaginable.nn.freeze import Players
+from imaginable.nn.freeze import Players, still
 
 
 @pytest.fixture
@@ -76,3 +76,17 @@ def test_in_use_a_frozen_players_running_statistics_count(pair: tuple[nn.Sequent
     Players({"one": pair[0], "two": pair[1]}).free_only("two")
     alone = pair[0].eval()(torch.ones(1, 3))
     torch.testing.assert_close(alone, pair[0](torch.cat([torch.ones(1, 3), torch.randn(6, 3)]))[:1])
+
+
+def test_what_is_held_still_for_a_moment_is_free_again_afterwards(pair: tuple[nn.Sequential, nn.Sequential]) -> None:
+    one, x = pair[0], torch.randn(5, 3)
+    before = statistics(one)
+    earlier = one[0](x).sum()  # a graph that goes through its weights
+    with pytest.raises(ZeroDivisionError), still(one):
+        assert not one(x).requires_grad
+        assert unchanged(one, before)
+        raise ZeroDivisionError
+    earlier.backward()
+    assert one[0].weight.grad is not None
+    one(x).sum().backward()
+    assert not unchanged(one, before)
