@@ -13,7 +13,7 @@ import torch
 from imaginable.core import files
 from imaginable.core.errors import UserError
 
-FORMAT = 1
+FORMAT = 2
 _MAGIC = b"imaginable checkpoint\n"
 _DIGEST = 32
 
