@@ -22,6 +22,7 @@ from imaginable.nn.augment import Augment
 from imaginable.training import checkpoint
 from imaginable.training.feed import Feed
 from imaginable.training.job import Job
+from imaginable.training.restore import begin_from
 from imaginable.training.run import Run
 from imaginable.training.state import State
 from imaginable.training.train import train
@@ -74,6 +75,21 @@ def test_dcgan_is_among_them() -> None:
 def test_by_default_nothing_is_changed(name: str) -> None:
     method: Method[Any] = find(name)()
     assert method.augment == "none"  # type: ignore[attr-defined]
+
+
+@every_method
+def test_a_run_may_begin_with_the_weights_of_one_that_was_augmented(
+    name: str, build: BuildJob, dataset: Dataset, tmp_path: Path
+) -> None:
+    """And is not itself; the discriminator is taken over, too."""
+    list(train(build(name, "adaptive", "augmented"), dataset=dataset))
+    plain = dataclasses.replace(build(name, "none", "plain"), start_from=str(tmp_path / "augmented"))
+    state = State(plain, dataset.spec)
+    begin_from(state)
+    saved = checkpoint.load(Run(plain.start_from).checkpoint, pytest.fail)["state"]["networks"]
+    own = {key: value for key, value in tensors(state).items() if key.startswith("discriminator")}
+    assert own
+    assert all(torch.equal(value, saved[key]) for key, value in own.items())
 
 
 @every_method

@@ -14,6 +14,7 @@ def said(method: Method[Any], spec: DataSpec) -> str:
     if getattr(method, "augment", None) != "none" or spec.kind != "images" or spec.count > FEW:
         return ""
     return (
-        f"augment none: {spec.count:,} pictures are few, but on 177 digits adaptive reached coverage 0.479 against "
-        "0.508 without, after 50,000 images; for longer runs see docs/guides/few-images.md"
+        f"augment none: {spec.count:,} pictures are few, but on 198 photos of shoes adaptive was no better "
+        "after 100,000 images (two seeds: coverage 0.58 against 0.60 ± 0.04, kernel distance 1.25 against 1.34 ± 0.2); "
+        "for longer runs see docs/guides/few-images.md"
     )

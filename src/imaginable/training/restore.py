@@ -72,7 +72,9 @@ def begin_from(state: State) -> None:
         )
     weights = state.networks.state_dict()
     with contextlib.suppress(UserError):  # without a readable checkpoint the other players begin anew
-        weights |= checkpoint.load(origin.checkpoint, _quietly)["state"]["networks"]
+        saved = checkpoint.load(origin.checkpoint, _quietly)["state"]["networks"]
+        # what is no player may be missing here: an augmentation, that this run does without
+        weights |= {key: value for key, value in saved.items() if key in weights or key.split(".")[0] in state.rules}
     names = state.job.method.averaged
     weights |= {key: value for key, value in model.networks.state_dict().items() if key.split(".")[0] in names}
     try:
