@@ -10,8 +10,8 @@ frequent that it looks like the data's own. So the generator does not learn to m
 Differs from the papers: adaptive has the colour changes and the cutout of diff, integer translations, and scaling and
 rotation by a little in one bilinear resampling; no anisotropic scaling, hue, filters or noise. Mirroring is left to
 `--flip`, which knows whether it is harmless. The strength follows the paper's r_v, with held-out items, and not its
-r_t, the share of training items above 0: small spectrally normalised players move all logits up and down by more than
-they lie apart, and knew 200 pictures by heart at r_t = 0.
+r_t, the mean sign of training items' logits: small spectrally normalised players move all logits up and down by more
+than they lie apart, so that says little of what is known by heart.
 """
 
 from __future__ import annotations
