@@ -1,4 +1,4 @@
-"""The directions kept with a model: `directions.json` says what they are, `directions.safetensors` holds the vectors."""
+"""The directions kept with a model: what they are in `directions.json`, the vectors in `directions.safetensors`."""
 
 from __future__ import annotations
 
@@ -67,9 +67,7 @@ class Book:
         reader = Reader.of_file(listed)
         if reader.text("model") != weights:
             count = len(reader.items("directions"))
-            line = (
-                f"{count} directions were made for earlier weights of this model and do not fit these; find them anew"
-            )
+            line = f"{count} directions were made for earlier weights of this model and do not fit: find them anew"
             return cls(model, weights, stale=line)
         vectors = _vectors(folder)
         found = tuple(_direction(one, vectors, model.code_shape) for one in reader.items("directions"))
@@ -81,9 +79,7 @@ class Book:
             if one.name == name:
                 return one
         names = [one.name for one in self.directions]
-        known = (
-            ", ".join(names) or f"none yet; find some: imaginable directions {self.model.about.get('run', 'RUN')} find"
-        )
+        known = ", ".join(names) or "none yet, find some: imaginable directions RUN find principal"
         raise UserError(f"direction {name!r}: the model knows none of that name{nearest(name, names)} (known: {known})")
 
     def add(self, *directions: Direction) -> Book:
@@ -142,10 +138,9 @@ def exported(direction: Direction, weights: str) -> str:
 def imported(path: Path, model: Model) -> Direction:
     """What `exported` wrote. Raises UserError for another model's, or for nonsense."""
     reader = Reader.of_file(path)
-    if reader.text("model") != fingerprint(model):
-        raise UserError(
-            f"{path}: a direction of other weights ({reader.text('model')[:8]}, not {fingerprint(model)[:8]})"
-        )
+    weights, own = reader.text("model"), fingerprint(model)
+    if weights != own:
+        raise UserError(f"{path}: a direction of other weights ({weights[:8]}, not {own[:8]})")
     size = torch.Size(model.code_shape).numel()
     vector = torch.tensor(reader.numbers("vector", size)).reshape(model.code_shape)
     return _described(reader, vector)
@@ -179,9 +174,7 @@ def _vectors(path: Path) -> dict[str, Tensor]:
     try:
         return safetensors.torch.load_file(path)
     except (safetensors.SafetensorError, OSError) as error:
-        raise UserError(
-            f"{path}: damaged or missing ({error}); remove directions.json beside it to begin anew"
-        ) from error
+        raise UserError(f"{path}: damaged or missing ({error}); remove directions.json beside it") from error
 
 
 def _save(path: Path, vectors: dict[str, Tensor]) -> None:

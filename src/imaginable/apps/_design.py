@@ -136,7 +136,8 @@ def code_of(model: Model, design: Design, book: Book | None = None) -> Tensor:
 def render(model: Model, design: Design, book: Book | None = None) -> np.ndarray:
     """The picture, uint8 (h, w, c). Always decoded alone: in a batch, sums may come in another order."""
     design = complete(model, design, book)
-    return model.decode_array(code_of(model, design)[None], design.label)[0]
+    picture: np.ndarray = model.decode_array(code_of(model, design)[None], design.label)[0]
+    return picture
 
 
 def recipe(model: Model, design: Design, book: Book | None = None) -> dict[str, Any]:

@@ -55,7 +55,8 @@ def in_deviations(vector: Tensor, codes: Tensor) -> Tensor:
     unit = vector.flatten().double()
     unit = unit / unit.norm().clamp_min(1e-300)
     along = codes.flatten(1).double() @ unit
-    return (along.std(correction=0) * unit).to(vector.dtype).reshape(vector.shape)
+    scaled: Tensor = (along.std(correction=0) * unit).to(vector.dtype)
+    return scaled.reshape(vector.shape)
 
 
 def orthogonal(vector: Tensor, locked: Sequence[Tensor]) -> Tensor:
@@ -66,7 +67,8 @@ def orthogonal(vector: Tensor, locked: Sequence[Tensor]) -> Tensor:
     left, strength, _ = torch.linalg.svd(basis, full_matrices=False)
     left = left[:, strength > 1e-9 * strength.max()]  # two locked ones may be the same
     flat = vector.flatten().double()
-    return (flat - left @ (left.T @ flat)).to(vector.dtype).reshape(vector.shape)
+    rest: Tensor = (flat - left @ (left.T @ flat)).to(vector.dtype)
+    return rest.reshape(vector.shape)
 
 
 # ---- found without labels
