@@ -88,7 +88,7 @@ def complete(model: Model, design: Design, book: Book | None = None) -> Design:
     """
     size = torch.Size(model.code_shape).numel()
     label = _label(model, design.label)
-    if design.truncation is not None and not model.is_gaussian:
+    if design.truncation is not None and not can_truncate(model):
         raise UserError(f"truncation is of a normal prior, and {model.name} draws from another: leave it out")
     code = design.code
     if code is None:
@@ -103,6 +103,11 @@ def complete(model: Model, design: Design, book: Book | None = None) -> Design:
         _fits(f"direction {move.name!r}", vector, size)
         moves.append(dataclasses.replace(move, vector=vector))
     return dataclasses.replace(design, code=code, label=label, moves=tuple(moves))
+
+
+def can_truncate(model: Model) -> bool:
+    """Whether its codes are drawn from a standard normal, which truncation is of."""
+    return model.is_gaussian and model.fitted is None
 
 
 def _label(model: Model, label: str | None) -> str | None:

@@ -95,11 +95,13 @@ def principal_of_layer(activations: Tensor, codes: Tensor, count: int) -> tuple[
     2020, "GANSpace", arXiv:2004.02546, section 2.2. In deviations of the codes; shares are of the activations.
     """
     layer = _centred(activations)
-    _, strength, right = torch.linalg.svd(layer, full_matrices=False)
-    count = min(count, len(strength))
-    scores = layer @ right[:count].T  # (n, k), columns at right angles to each other
-    vectors = scores.T @ _centred(codes) / scores.square().sum(0).clamp_min(1e-300)[:, None]
-    shares = strength[:count].square() / strength.square().sum()
+    # a layer has many more numbers than there are items, and only the items' coordinates are needed
+    strength, left = torch.linalg.eigh(layer @ layer.T)
+    strength, left = strength.flip(0).clamp_min(0), left.flip(1)
+    count = min(count, len(strength) - 1)
+    scores = left[:, :count] * strength[:count].sqrt()  # (n, k), columns at right angles to each other
+    vectors = scores.T @ _centred(codes) / strength[:count, None].clamp_min(1e-300)
+    shares = strength[:count] / strength.sum()
     flat = codes.flatten(1)
     return _shaped(torch.stack([in_deviations(v, flat) for v in _signed(vectors)]), codes), shares.to(codes.dtype)
 
