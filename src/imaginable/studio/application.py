@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -19,29 +19,36 @@ import imaginable
 from imaginable import methods
 from imaginable.apps._json import Reader
 from imaginable.core.errors import UserError
-from imaginable.studio import pictures, wire
+from imaginable.studio import pictures, sliders, trainings, wire
 from imaginable.studio.connection import Hub
 from imaginable.studio.guard import Door, Guard
+from imaginable.studio.jobs import Job, Jobs
 from imaginable.studio.runs import Runs
 from imaginable.studio.snapshots import Snapshots
+from imaginable.studio.trainings import Training
 from imaginable.studio.wire import RefusedError, Wanted
 from imaginable.studio.workers import Workers
 
 STATIC = Path(__file__).parent / "static"
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".html": "text/html"}
+_SECONDS_TO_SAVE = 10.0
 Handler = Callable[[Request], Awaitable[Response]]
 
 
 class Studio:
     """All that a server has."""
 
-    def __init__(self, runs: Runs, door: Door, static: Path = STATIC, patience: float = 20.0) -> None:
+    def __init__(
+        self, runs: Runs, door: Door, data: Sequence[Path] = (), static: Path = STATIC, patience: float = 20.0
+    ) -> None:
         self.runs = runs
         self.door = door
+        self.data = data
         self.static = static
         self.workers = Workers()
         self.snapshots = Snapshots(runs)
         self.hub = Hub(self.workers, self._paint, patience)
+        self.jobs = Jobs(self.hub)
 
     def _paint(self, wanted: Wanted) -> Any:
         return self.runs.get(wanted.run).picture(wanted.design)
@@ -55,6 +62,7 @@ class Studio:
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         yield
+        await self.jobs.close(_SECONDS_TO_SAVE)
         self.workers.close()
 
     def _routes(self) -> list[Route | WebSocketRoute]:
@@ -69,6 +77,10 @@ class Studio:
             get("/static/{name:path}", self._file),
             WebSocketRoute("/ws", self._socket),
             get("/api/state", self._state),
+            post("/api/runs/{run}/find", self._told(sliders.find)),
+            post("/api/runs/{run}/teach", self._told(sliders.teach)),
+            post("/api/runs/{run}/directions/rename", self._told(sliders.rename)),
+            post("/api/runs/{run}/directions/remove", self._told(sliders.remove)),
             post("/api/runs/{run}/sheet", self._told(pictures.sheet)),
             post("/api/runs/{run}/fold", self._told(lambda runs, _, given: pictures.fold(runs, given))),
             post("/api/runs/{run}/picture", self._picture),
@@ -79,6 +91,8 @@ class Studio:
             post("/api/snapshots", self._keep),
             post("/api/snapshots/{id}/remove", self._forget),
             get("/api/snapshots/{id}.png", self._thumbnail),
+            post("/api/train", self._train),
+            post("/api/jobs/{job}/cancel", self._cancel),
         ]
 
     # ---- the page
@@ -98,7 +112,7 @@ class Studio:
         return Response(path.read_bytes(), media_type=_TYPES[path.suffix])
 
     async def _socket(self, socket: WebSocket) -> None:
-        await self.hub.join(socket, {})
+        await self.hub.join(socket, self.jobs.news())
 
     async def _state(self, request: Request) -> Response:
         return JSONResponse(await self.workers.later(self._described))
@@ -108,7 +122,7 @@ class Studio:
             "version": imaginable.__version__,
             "runs": self.runs.about(),
             "snapshots": self.snapshots.listed(),
-            "data": [],
+            "data": list(trainings.offered(self.data)),
             "methods": [{"name": name, "about": methods.summary(name)} for name in methods.names()],
             "token": self.door.token is not None,
         }
@@ -161,6 +175,23 @@ class Studio:
     async def _thumbnail(self, request: Request) -> Response:
         png = await self.workers.later(self.snapshots.picture, request.path_params["id"])
         return Response(png, media_type="image/png")
+
+    # ---- long work
+
+    async def _train(self, request: Request) -> Response:
+        given = await wire.asked(request)
+        asked = await self.workers.later(lambda: Training.read(given, trainings.offered(self.data)))
+
+        async def work(job: Job) -> None:
+            await trainings.train(job, asked, self.workers, self.runs)
+            self.hub.tell("runs", {"type": "runs"})
+
+        return JSONResponse({"job": self.jobs.start("train", work)})
+
+    async def _cancel(self, request: Request) -> Response:
+        await wire.asked(request)
+        self.jobs.cancel(request.path_params["job"])
+        return JSONResponse({})
 
 
 def _download(content: bytes, kind: str, name: str) -> Response:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from imaginable import model as models
 from imaginable.apps import _design
 from imaginable.apps._book import Book, described
 from imaginable.apps._design import Design
+from imaginable.apps._found import spread
 from imaginable.core.errors import UserError
 from imaginable.latent.directions import Direction
 from imaginable.methods._method import Decodes, Encodes
@@ -29,14 +31,14 @@ Stamp = tuple[tuple[int, int], ...]
 
 @dataclass
 class Served:
-    """A run in memory. stamp: of its files when they were read."""
+    """A run in memory. stamp: of its files when they were read. known: codes of its data, once they were needed."""
 
     id: str
     folder: Path
     model: Model
     book: Book
     stamp: Stamp
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    known: dict[str, Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._drawn = lru_cache(_SEEDS)(self._draw)
@@ -55,6 +57,12 @@ class Served:
         code = _design.complete(self.model, Design(seed=seed, label=label), self.book).code
         assert code is not None, "a complete design has its code"
         return code
+
+    def spread(self) -> Tensor:
+        """Codes as they occur, (n, *code shape)."""
+        if "spread" not in self.known:
+            self.known["spread"] = spread(self.model, self.folder)
+        return self.known["spread"]
 
     def about(self) -> dict[str, Any]:
         """What the page is told of it."""
@@ -147,19 +155,21 @@ class Runs:
         with self._lock:
             stamp, served = _stamp(folder), self._served.get(id)
             if stamp is None:
-                raise UserError(f"run {id}: its folder is gone or its model unreadable; bring it back, or go on with another")
+                raise UserError(
+                    f"run {id}: its folder is gone or its model unreadable; bring it back, or go on with another"
+                )
             if served is None or served.stamp != stamp:
                 model = _loaded(folder)
                 served = Served(id, folder, model, Book.of(model), stamp)
                 self._served[id] = served
             return served
 
-    def change(self, id: str, changed: Book) -> Served:
-        """After the book was written: the same model with it."""
+    def change(self, id: str, change: Callable[[Book], Book]) -> Served:
+        """Writes another book of directions; one change after the other, whoever asks."""
         with self._lock:
             old = self.get(id)
-            stamp = _stamp(old.folder) or old.stamp
-            self._served[id] = Served(id, old.folder, old.model, changed, stamp, old.lock)
+            changed = change(old.book)
+            self._served[id] = Served(id, old.folder, old.model, changed, _stamp(old.folder) or old.stamp, old.known)
             return self._served[id]
 
     def _admit(self, folder: Path) -> str:

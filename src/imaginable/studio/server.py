@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 
 from imaginable.apps._pictures import Say
 from imaginable.core.errors import UserError
+from imaginable.data.sources import locate
 from imaginable.studio.application import Studio
 from imaginable.studio.connection import LARGEST_MESSAGE
 from imaginable.studio.guard import Door
@@ -35,13 +36,15 @@ def studio(
     host: another address makes the page reachable from other machines; then it asks for the token that is printed.
     port: 8420, or another where that is taken. data: folders that can be trained on from the page, besides those here.
     """
+    for folder in data:
+        locate(str(folder))  # refuses what cannot be trained on
     served = Runs(runs)
     door = Door.of(host)
     listening = listen(host, port)
     try:
         say(f"the studio is at {address(listening, door)}\n  end it with Ctrl-C")
         with suppress(KeyboardInterrupt):  # the ordinary way to end it
-            server(Studio(served, door).application()).run(sockets=[listening])
+            server(Studio(served, door, data).application()).run(sockets=[listening])
     finally:
         listening.close()
 

@@ -16,7 +16,7 @@ from imaginable.core import files
 from imaginable.core.errors import UserError
 from imaginable.studio import wire
 from imaginable.studio.pictures import told
-from imaginable.studio.runs import Runs, Served
+from imaginable.studio.runs import Runs
 from imaginable.studio.wire import Wanted
 
 FORMAT = 1
