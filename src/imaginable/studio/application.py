@@ -83,6 +83,7 @@ class Studio:
             post("/api/runs/{run}/directions/remove", self._told(sliders.remove)),
             post("/api/runs/{run}/sheet", self._told(pictures.sheet)),
             post("/api/runs/{run}/fold", self._told(lambda runs, _, given: pictures.fold(runs, given))),
+            post("/api/runs/{run}/nearest", self._told(lambda runs, _, given: pictures.nearest(runs, given))),
             post("/api/runs/{run}/picture", self._picture),
             post("/api/runs/{run}/recipe", self._recipe),
             post("/api/runs/{run}/morph", self._morph),
