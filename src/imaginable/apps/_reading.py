@@ -36,7 +36,7 @@ class Known:
 
     def is_word(self, word: str) -> np.ndarray:
         """Which items it is said of, (n,) bool."""
-        chosen: np.ndarray = np.equal(self.values, self.words.index(word))
+        chosen: np.ndarray = self.values == self.words.index(word)
         return chosen
 
     @property
