@@ -42,7 +42,8 @@ class Known:
     @property
     def told(self) -> np.ndarray:
         """Which items anything is known of, (n,) bool."""
-        return np.isfinite(self.values)
+        told: np.ndarray = np.isfinite(self.values)
+        return told
 
 
 def everything_known(dataset: Dataset) -> list[Known]:
