@@ -77,10 +77,10 @@ class Studio:
             get("/static/{name:path}", self._file),
             WebSocketRoute("/ws", self._socket),
             get("/api/state", self._state),
-            post("/api/runs/{run}/find", self._told(sliders.find)),
-            post("/api/runs/{run}/teach", self._told(sliders.teach)),
-            post("/api/runs/{run}/directions/rename", self._told(sliders.rename)),
-            post("/api/runs/{run}/directions/remove", self._told(sliders.remove)),
+            post("/api/runs/{run}/find", self._told(sliders.find, changes=True)),
+            post("/api/runs/{run}/teach", self._told(sliders.teach, changes=True)),
+            post("/api/runs/{run}/directions/rename", self._told(sliders.rename, changes=True)),
+            post("/api/runs/{run}/directions/remove", self._told(sliders.remove, changes=True)),
             post("/api/runs/{run}/sheet", self._told(pictures.sheet)),
             post("/api/runs/{run}/fold", self._told(lambda runs, _, given: pictures.fold(runs, given))),
             post("/api/runs/{run}/nearest", self._told(lambda runs, _, given: pictures.nearest(runs, given))),
@@ -130,12 +130,20 @@ class Studio:
 
     # ---- designs
 
-    def _told(self, function: Callable[[Runs, str, Reader], dict[str, Any]]) -> Handler:
+    def _told(self, function: Callable[[Runs, str, Reader], dict[str, Any]], changes: bool = False) -> Handler:
+        """What a function of runs says. changes: the other pages shall look again."""
+
         async def handler(request: Request) -> Response:
             given = await wire.asked(request)
-            return JSONResponse(await self.workers.later(function, self.runs, request.path_params["run"], given))
+            answer = await self.workers.later(function, self.runs, request.path_params["run"], given)
+            if changes:
+                self._look_again()
+            return JSONResponse(answer)
 
         return handler
+
+    def _look_again(self) -> None:
+        self.hub.tell("runs", {"type": "runs"})
 
     async def _picture(self, request: Request) -> Response:
         png = await self.workers.later(pictures.picture, self.runs, await wire.asked(request))
@@ -164,13 +172,13 @@ class Studio:
         given = await wire.asked(request)
         name, wanted = wire.name(given, "name"), given.part("design")
         kept = await self.workers.later(lambda: self.snapshots.keep(name, Wanted.read(wanted)))
-        self.hub.tell("runs", {"type": "runs"})
+        self._look_again()
         return JSONResponse(kept)
 
     async def _forget(self, request: Request) -> Response:
         await wire.asked(request)
         await self.workers.later(self.snapshots.remove, request.path_params["id"])
-        self.hub.tell("runs", {"type": "runs"})
+        self._look_again()
         return JSONResponse({})
 
     async def _thumbnail(self, request: Request) -> Response:
@@ -185,7 +193,7 @@ class Studio:
 
         async def work(job: Job) -> None:
             await trainings.train(job, asked, self.workers, self.runs)
-            self.hub.tell("runs", {"type": "runs"})
+            self._look_again()
 
         return JSONResponse({"job": self.jobs.start("train", work)})
 
