@@ -50,7 +50,10 @@ def hold(page: Page, monkeypatch: pytest.MonkeyPatch) -> tuple[threading.Event, 
 def test_only_the_newest_of_a_drag_is_made(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     free, begun = hold(page, monkeypatch)
     with page.socket() as socket:
-        for seq in range(200):
+        socket.send(ask(0, design(0)))
+        while not begun:
+            threading.Event().wait(0.01)
+        for seq in range(1, 200):
             socket.send(ask(seq, design(seq), str(seq % 2)))
         (server_side,) = page.studio.hub._connections
         while {request.seq for request in server_side._waiting.values()} != {198, 199}:
