@@ -90,8 +90,8 @@ def _find(book: Book, run: Path, words: list[str], count: int, say: Say) -> Book
     if count < 1:
         raise UserError(f"--count {count}: must be at least 1")
     if how == "labels" and len(words) > 1:
-        return book.add(*_found.from_labels(book.model, run, say, " ".join(words[1:])))
-    return book.add(*_found.found(book.model, run, how, count, say))  # type: ignore[arg-type]
+        return book.add_found(_found.from_labels(book.model, run, say, " ".join(words[1:])), say)
+    return book.add_found(_found.found(book.model, run, how, count, say), say)  # type: ignore[arg-type]
 
 
 def sheet_seeds(seed: int, count: int = SHEET) -> list[int]:
