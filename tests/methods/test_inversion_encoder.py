@@ -84,7 +84,9 @@ def test_a_generator_of_classes_is_asked_for_all_of_them(tiny_job: MakeJob, tmp_
     spec = DataSpec("images", (3, 32, 32), classes=("a", "b"), count=10)
     method = Sngan(width=8, latents=8)
     _storage.save(Trained(method, method.networks(spec, {}), spec), tmp_path / "model", {})
-    job = dataclasses.replace(tiny_job(InversionEncoder, tmp_path / "run"), given={"generator": str(tmp_path / "model")})
+    job = dataclasses.replace(
+        tiny_job(InversionEncoder, tmp_path / "run"), given={"generator": str(tmp_path / "model")}
+    )
     dataset = load_data(job)
     state = State(job, dataset.spec)
     asked: list[torch.Tensor] = []

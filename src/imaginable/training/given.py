@@ -39,7 +39,9 @@ def _load(name: str, path: Path, needed: type, method: Method[Any]) -> Given:
     trained = _storage.load(folder)
     if not isinstance(trained.method, needed):
         other = name_of(trained.method)
-        raise UserError(f"--{name} {path}: {name_of(method)} needs a model that {needed.__name__.lower()}; {other} is none")
+        raise UserError(
+            f"--{name} {path}: {name_of(method)} needs a model that {needed.__name__.lower()}; {other} is none"
+        )
     return Given(trained, sha256)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass, field
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
@@ -64,7 +64,7 @@ class Job(Generic[M]):
     """the run's folder"""
     start_from: str | None = None
     """begin with the weights of this run's model (fine-tuning)"""
-    given: Mapping[str, str] = field(default_factory=dict)
+    given: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """what the method needs: folders of other runs, by the names in its `needs`"""
 
     @property
