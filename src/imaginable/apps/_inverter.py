@@ -23,14 +23,16 @@ from imaginable.networks.features import RandomFeatures
 from imaginable.training.given import fingerprint
 
 FOLDER = "inverter"
-STEPS, STARTS = 200, 4
-OWN = 24
+STEPS, STARTS = 100, 3
+OWN = 16
 """pictures of its own that a model is tried on first"""
 _DRAWS = 256
 """of the prior, to see where codes lie"""
 _RATE = 0.1
 _HARDLY_SEEN = 0.0004
 """mean squared error of a fiftieth of the range: what is better needs no excuse"""
+_LOST = 0.5
+"""share of the mean picture's error from which a photo is not called found"""
 
 OnStep = Callable[[int, int], None]
 """told the steps done and all there are; may raise to stop"""
@@ -49,14 +51,17 @@ class Yardstick:
     n: int
 
     def verdict(self, error: float, fast: bool = False) -> str:
-        """What the error of a photo says of the model, in plain words. fast: it is that of the encoder alone."""
-        times = error / max(1e-9, self.encoded if fast else self.refined)
-        said = f"{times:.1f} times the yardstick" if times < 10 else f"{times:.0f} times the yardstick"
-        if times <= 2 or error <= _HARDLY_SEEN:
-            return f"{said}: found, as good as one of its own"
-        if error >= self.mean / 2:
-            return f"{said}: the model cannot make this one"
-        return f"{said}: near, but part of it the model cannot make"
+        """What the error of a photo says of the model, in plain words. fast: it is that of the encoder alone.
+
+        Where its own pictures are found again, what a photo lacks is not the search's fault. How much that is, the
+        mean picture shows: its error is what tells the model's own pictures apart.
+        """
+        if error <= max(_HARDLY_SEEN, 2 * (self.encoded if fast else self.refined)):
+            return "found, as good as one of its own"
+        lacking = error / self.mean
+        if lacking < _LOST:
+            return f"near, {lacking:.0%} of what tells its own pictures apart is lost"
+        return f"the model cannot make this one ({lacking:.1f} times the error of a mean picture)"
 
 
 @dataclass(frozen=True)
