@@ -19,7 +19,7 @@ import imaginable
 from imaginable import methods
 from imaginable.apps._json import Reader
 from imaginable.core.errors import UserError
-from imaginable.studio import pictures, sliders, trainings, wire
+from imaginable.studio import photos, pictures, sliders, trainings, wire
 from imaginable.studio.connection import Hub
 from imaginable.studio.guard import Door, Guard
 from imaginable.studio.jobs import Job, Jobs
@@ -32,6 +32,8 @@ from imaginable.studio.workers import Workers
 STATIC = Path(__file__).parent / "static"
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".html": "text/html"}
 _SECONDS_TO_SAVE = 10.0
+_MOST_UPLOADS = 2
+"""at a time, which bounds the memory they take"""
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -49,6 +51,7 @@ class Studio:
         self.snapshots = Snapshots(runs)
         self.hub = Hub(self.workers, self._paint, patience)
         self.jobs = Jobs(self.hub)
+        self._receiving = 0
 
     def _paint(self, wanted: Wanted) -> Any:
         return self.runs.get(wanted.run).picture(wanted.design)
@@ -92,6 +95,7 @@ class Studio:
             post("/api/snapshots", self._keep),
             post("/api/snapshots/{id}/remove", self._forget),
             get("/api/snapshots/{id}.png", self._thumbnail),
+            post("/api/runs/{run}/photo", self._photo),
             post("/api/train", self._train),
             post("/api/jobs/{job}/cancel", self._cancel),
         ]
@@ -186,6 +190,22 @@ class Studio:
         return Response(png, media_type="image/png")
 
     # ---- long work
+
+    async def _photo(self, request: Request) -> Response:
+        run = request.path_params["run"]
+        if self._receiving >= _MOST_UPLOADS:
+            raise RefusedError(503, "other photos are arriving; try again in a moment")
+        self._receiving += 1
+        try:
+            raw = await wire.body(request, photos.MOST_BYTES)
+        finally:
+            self._receiving -= 1
+        x = await self.workers.later(photos.read, self.runs, run, raw)
+
+        async def work(job: Job) -> None:
+            await photos.invert(job, x, run, self.runs, self.workers)
+
+        return JSONResponse({"job": self.jobs.start("photo", work)})
 
     async def _train(self, request: Request) -> Response:
         given = await wire.asked(request)

@@ -23,6 +23,8 @@ MOST_BYTES = 20 << 20
 MOST_PIXELS = 40_000_000
 _TRAINING, _YARDSTICK = 0.6, 0.8
 """where the parts of the work end, as shares of all: training an encoder, trying the model on its own pictures"""
+_NEWS = 0.01
+"""of all the work: less is not worth a message"""
 
 
 def read(runs: Runs, run: str, raw: bytes) -> Tensor:
@@ -31,7 +33,8 @@ def read(runs: Runs, run: str, raw: bytes) -> Tensor:
     try:
         width, height = dimensions(raw)
         if width * height > MOST_PIXELS:
-            raise UserError(f"the photo has {width}x{height} pixels; at most {MOST_PIXELS // 10**6} million are accepted")
+            most = f"at most {MOST_PIXELS // 10**6} million are accepted"
+            raise UserError(f"the photo has {width}x{height} pixels; {most}")
         return images.to_float(decode(raw, served.model.shape).pixels[None])
     except Unreadable as error:
         raise UserError(f"the photo cannot be used: {error}") from error
@@ -59,6 +62,7 @@ class _Work:
     def __init__(self, job: Job, tell: Any) -> None:
         self._job = job
         self._tell = tell
+        self._told = -1.0
 
     def result(self, x: Tensor, run: str, runs: Runs) -> dict[str, Any]:
         served = runs.get(run)
@@ -96,7 +100,10 @@ class _Work:
         def step(done: int, total: int) -> None:
             if self._job.cancelled.is_set():
                 raise Cancelled
-            self._tell(begin + (end - begin) * done / max(1, total), line)
+            fraction = begin + (end - begin) * done / max(1, total)
+            if fraction >= self._told + _NEWS:
+                self._told = fraction
+                self._tell(fraction, line)
 
         return step
 
