@@ -19,6 +19,7 @@ from imaginable.studio import wire
 from imaginable.studio.jobs import Job
 from imaginable.studio.runs import Runs
 from imaginable.studio.workers import Workers
+from imaginable.training import health
 from imaginable.training import job as jobs
 from imaginable.training.run import Run
 
@@ -144,12 +145,9 @@ class Progress:
 
 
 def _health(lines: list[dict[str, Any]]) -> str:
-    """The last diagnosis, and what was announced last."""
-    for line in reversed(lines):
-        if "vitals" in line:
-            found = line["vitals"].get("findings", [])
-            return "; ".join(f"{one['name']}: {one['verdict']}" for one in found)
-    return ""
+    """The last diagnosis; empty before there is one."""
+    diagnoses = health.history(lines)
+    return str(diagnoses[-1][1]) if diagnoses else ""
 
 
 async def train(job: Job, training: Training, workers: Workers, runs: Runs) -> None:
