@@ -19,6 +19,8 @@ VERBS = {
     "arithmetic": "RUN A - B + C --out x.png   sums of codes",
     "encode": "RUN IMAGES --out codes.npz  codes, and the nearest pictures by code",
     "invert": "RUN IMAGES --out DIR        codes of your own pictures, also for a GAN, and how far to trust them",
+    "directions": "RUN [find|teach|show ...]   the sliders of a model: found, taught by pointing, named",
+    "edit": "RUN [PICTURE] --move NAME=+2  a picture moved along directions; --recipe makes it again",
     "evaluate": "RUN DATA [--likelihood]     how good a model is, measured on data it has not seen",
     "compare": "RUN RUN ... --data DATA     which of them is better, and at what: a table and a page",
     "export": "RUN --to diffusers --out DIR a folder that diffusers opens",
