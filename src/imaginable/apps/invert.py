@@ -47,6 +47,8 @@ def invert(
     if images is not None and images < 1:
         raise UserError(f"--images {images}: must be at least 1")
     model = models.load(run)
+    model.code_shape_or_refuse()
+    model.labels(label, 1)  # a class it does not know is refused before minutes go into an encoder
     given = _pictures.read(pictures, model, say)
     with stopping_at_sigint() as stopped:
         try:
