@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import shutil
+import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -15,11 +16,12 @@ import httpx
 import numpy as np
 import pytest
 from PIL import Image
-from studio_page import Page, ask, design, frame
+from studio_page import Page, ask, design, frame, opened
 from websockets.sync.client import ClientConnection
 
 from imaginable.apps import _fast_encoder
 from imaginable.studio import photos, trainings
+from imaginable.studio.runs import Runs
 from imaginable.training import checkpoint
 from imaginable.training.run import Run
 
@@ -111,7 +113,9 @@ def test_a_training_that_fails_says_why(page: Page, home: Path) -> None:
         ({"minutes": float(10**9)}, "minutes"),
         ({"size": 10**6}, "size"),
         ({"size": "64; rm"}, "size"),
-        ({"run": "///"}, "run"),
+        ({"method": "inversion_encoder"}, "method"),
+        ({"run": " \t"}, "run"),
+        ({"run": "a\nb"}, "run"),
         ({"run": ""}, "run"),
     ],
 )
@@ -121,6 +125,23 @@ def test_a_training_nobody_can_want_is_refused(page: Page, wrong: dict[str, Any]
     assert answer.status_code == 400
     assert said in answer.json()["error"]
     assert [path.name for path in Path("runs").iterdir()] == ["vae"]
+
+
+def test_ending_the_studio_lets_a_training_save(home: Path, static: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    obeying = (
+        "import pathlib, signal, sys, time\n"
+        "def save(*_):\n"
+        "    pathlib.Path('saved').touch()\n"
+        "    sys.exit(130)\n"
+        "signal.signal(signal.SIGINT, save)\n"
+        "print('ready', flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    monkeypatch.setattr(trainings.Training, "command", lambda self: [sys.executable, "-c", obeying])
+    with opened(Runs(), static) as page, page.socket() as socket:
+        job = page.told("/api/train", data="sneakers", method="vae", minutes=1, size=32, run="x")["job"]
+        assert followed(socket, job, lambda note: note["line"] == "ready")["state"] == "running"
+    assert (home / "saved").exists()
 
 
 # ---- photos
