@@ -94,7 +94,7 @@ def said(way: str, matrix: np.ndarray, confidence: dict[str, float]) -> int:
         values = "".join(f"{value:12.2f}" for value in row)
         print(f"{name:16s}{values}   {own / other:6.2f}   confidence {confidence[name]:.2f}")
     of_six = len({*SIX} & {*right})
-    print(f"own response at least twice any other: {len(right)} of {len(MONOTONE)}, {of_six} of the six a person names first")
+    print(f"own response at least twice any other: {len(right)} of {len(MONOTONE)}, {of_six} of the first six")
     return len(right)
 
 
