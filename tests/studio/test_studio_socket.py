@@ -15,7 +15,7 @@ import pytest
 from studio_page import Page, ask, design, frame, opened
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from imaginable.studio import connection
+from imaginable.studio import connection, protocol
 from imaginable.studio.runs import Runs
 
 
@@ -65,8 +65,9 @@ def test_only_the_newest_of_a_drag_is_made(page: Page, monkeypatch: pytest.Monke
 
 
 def test_a_moving_slider_of_one_page_does_not_wait_for_another_page_that_reads_nothing(
-    home: Path, static: Path
+    home: Path, static: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(protocol, "_SECONDS_TO_TAKE_THE_REST", 0.2)
     with opened(Runs(), static, patience=1.0) as page:
         run = page.studio.runs.get("vae")
         large = np.zeros((2048, 2048, 3), np.uint8)
@@ -91,7 +92,8 @@ def test_a_moving_slider_of_one_page_does_not_wait_for_another_page_that_reads_n
                 other.recv(10)
                 threading.Event().wait(0.05)
         assert slow_closed.is_set(), "it is let go after a while"
-        reader.close()
+        threading.Event().wait(1.0)
+        assert reader.rest() < large.nbytes, "what it did not take was thrown away, not kept for it"
 
 
 class _Deaf:
@@ -111,8 +113,14 @@ class _Deaf:
         assert len(raw) < 65536
         self._line.sendall(bytes([0x81, 0x80 | 126]) + len(raw).to_bytes(2, "big") + bytes(4) + raw)  # a mask of zeros
 
-    def close(self) -> None:
-        self._line.close()
+    def rest(self) -> int:
+        """Bytes that still arrive until the line ends."""
+        count = 0
+        with self._line, contextlib.suppress(ConnectionResetError):
+            self._line.settimeout(20)
+            while part := self._line.recv(1 << 20):
+                count += len(part)
+        return count
 
 
 @pytest.mark.parametrize(
