@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -150,7 +151,8 @@ class Inverter:
         found = self.invert(x, label, steps=steps, starts=starts, on_step=on_step)
         random = self.refined_from_random(x, label, steps, on_step)
         errors = (found.error_before, found.error, random.error, _error(x.mean(0), x))
-        return Yardstick(*(float(error.mean()) for error in errors), n=OWN)
+        encoded, refined, lost, mean = (float(error.mean()) for error in errors)
+        return Yardstick(encoded, refined, lost, mean, OWN)
 
     def _encode(self, x: Tensor, label: Label) -> tuple[Tensor, Tensor | None]:
         """Codes, and classes: where none are told, of each picture the one it is best rebuilt with."""
@@ -200,7 +202,7 @@ def _error(one: Tensor, two: Tensor) -> Tensor:
     return ((one - two) / 2).square().flatten(1).mean(1)
 
 
-def _read(path: Path) -> dict[str, dict[str, float]]:
+def _read(path: Path) -> dict[str, Any]:
     """What is kept there; nothing where it is missing or damaged."""
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))

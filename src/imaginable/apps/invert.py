@@ -109,5 +109,8 @@ def _sheet(versions: list[np.ndarray]) -> np.ndarray:
         for at in range(0, min(SHOWN, len(versions[0])), COLUMNS)
     ]
     widest = max(row.shape[1] for row in rows)
-    fill = {"constant_values": pictures_out.PAPER}
-    return np.concatenate([np.pad(row, ((0, 4), (0, widest - row.shape[1]), (0, 0)), **fill) for row in rows])
+    return np.concatenate([_padded(row, widest - row.shape[1]) for row in rows])
+
+
+def _padded(row: np.ndarray, right: int) -> np.ndarray:
+    return np.pad(row, ((0, 4), (0, right), (0, 0)), constant_values=pictures_out.PAPER)
