@@ -18,7 +18,7 @@ from imaginable.core import files, seeds
 from imaginable.core.errors import UserError
 from imaginable.data import images
 from imaginable.latent.invert import Found, refine
-from imaginable.methods._method import Encodes
+from imaginable.methods._method import Encodes, Samples
 from imaginable.model import Label, Model
 from imaginable.networks.features import RandomFeatures
 from imaginable.training.given import fingerprint
@@ -101,6 +101,11 @@ class Inverter:
         telling `on_progress` (by default, a bar or lines). Raises `Cancelled` when it was; the next call goes on."""
         if model.trained.spec.kind != "images":
             raise UserError(f"{model.name} was trained on points: there are no pictures to find codes of")
+        if not model.can(Samples) and model.fitted is None:
+            raise UserError(
+                f"{model.name} has no prior, so no pictures of its own to be tried on; fit one first: "
+                f"imaginable sample {run} --prior fitted"
+            )
         folder = Path(run) / FOLDER
         if model.can(Encodes):
             return cls(model, folder, model)
