@@ -18,6 +18,7 @@ VERBS = {
     "morph": "RUN [A B ...] --out x.gif   a smooth way through pictures, seeds or label:NAME",
     "arithmetic": "RUN A - B + C --out x.png   sums of codes",
     "encode": "RUN IMAGES --out codes.npz  codes, and the nearest pictures by code",
+    "invert": "RUN IMAGES --out DIR        codes of your own pictures, also for a GAN, and how far to trust them",
     "directions": "RUN [find|teach|show ...]   the sliders of a model: found, taught by pointing, named",
     "edit": "RUN [PICTURE] --move NAME=+2  a picture moved along directions; --recipe makes it again",
     "evaluate": "RUN DATA [--likelihood]     how good a model is, measured on data it has not seen",
