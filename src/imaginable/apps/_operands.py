@@ -31,9 +31,8 @@ def code(word: str, run: Path, model: Model, say: Say = print) -> Tensor:
     if _pictures.is_data(word):
         x = images.to_float(_pictures.read(word, model, say).arrays)
         return model.encode_tensor(x).mean(0) if model.can(Encodes) else _inverted(x, word, run, model, say)
-    raise UserError(
-        f"{word}: neither a seed (a whole number), nor a picture or folder, nor a recipe (.json), nor label:NAME of a class"
-    )
+    others = "nor a picture or folder, nor a recipe (.json), nor label:NAME of a class"
+    raise UserError(f"{word}: neither a seed (a whole number), {others}")
 
 
 def _inverted(x: Tensor, word: str, run: Path, model: Model, say: Say) -> Tensor:
