@@ -1,0 +1,212 @@
+// What is on the table: the design under the sliders, its history, and what the server knows.
+//
+// A world is a frozen-in-time value that is never changed, only replaced:
+//   {shown: [run id], starts: {run id: {start, label, truncation}}, moves: [{name, run, amount, locked}]}
+// A move's `run` is null when its meaning is shared by all runs that know the name (a person gave it, or labels did);
+// found ones belong to one run, because "PC 1" of two models have nothing in common.
+
+const KEPT = "imaginable-worlds";
+const STEPS = 100;
+const SAME_STEP_MS = 700;
+const EMPTY = { shown: [], starts: {}, moves: [] };
+const FIRST = { start: { seed: 1 }, label: null, truncation: null };
+export const MOST_PANES = 4;
+
+const shared = (direction) => direction.named || direction.kind === "supervised" || direction.kind === "pointed";
+export const keyOf = ({ name, run }) => `${run ?? ""}\n${name}`;
+const doubts = ({ confidence, weak, about, measure }) => ({ confidence, weak, about, measure });
+const still = (moves) => moves.map((move) => ({ ...move, amount: 0 }));
+
+/** Events: "world" (the design changed), "server" (runs, sliders or snapshots changed). */
+export class Table extends EventTarget {
+  server = { runs: [], snapshots: [], data: [], methods: [] };
+  world = EMPTY;
+  active = null;
+  #past = [];
+  #future = [];
+  #base = null;
+  #last = { key: null, at: 0 };
+  #saving = 0;
+
+  constructor() {
+    super();
+    try {
+      const kept = JSON.parse(sessionStorage.getItem(KEPT));
+      if (kept) [this.world, this.#past, this.#future] = [kept.world, kept.past, kept.future];
+    } catch { /* what another version kept is not worth an error */ }
+    addEventListener("pagehide", () => this.#save());
+  }
+
+  // --- what the server knows
+
+  setServer(server) {
+    this.server = server;
+    const here = new Set(server.runs.map((run) => run.id));
+    const shown = this.world.shown.filter((id) => here.has(id));
+    if (!shown.length && server.runs.length) shown.push(server.runs[0].id);
+    this.world = { ...this.world, shown };
+    this.activate(this.active);
+    this.dispatchEvent(new Event("server"));
+    this.#tell();
+  }
+
+  setDirections(run, directions) {
+    const runs = this.server.runs.map((one) => (one.id === run ? { ...one, directions } : one));
+    this.setServer({ ...this.server, runs });
+  }
+
+  setSnapshots(snapshots) { this.setServer({ ...this.server, snapshots }); }
+  run(id) { return this.server.runs.find((run) => run.id === id); }
+  get shown() { return this.world.shown.map((id) => this.run(id)).filter(Boolean); }
+
+  activate(id) {
+    this.active = this.world.shown.includes(id) ? id : (this.world.shown[0] ?? null);
+    this.dispatchEvent(new Event("active"));
+  }
+
+  knows(run, move) {
+    return run.directions.some((one) => one.name === move.name && move.run === (shared(one) ? null : run.id));
+  }
+
+  /** The tray's sliders: the union over the shown runs, named ones first. */
+  sliders() {
+    const found = new Map();
+    for (const run of this.shown) {
+      for (const direction of run.directions) {
+        const slider = { ...direction, run: shared(direction) ? null : run.id, runs: [run] };
+        const known = found.get(keyOf(slider));
+        if (!known) found.set(keyOf(slider), slider);
+        else known.runs.push(run);
+        if (known && direction.confidence < known.confidence) Object.assign(known, doubts(direction));
+      }
+    }
+    return [...found.values()].sort((a, b) => b.named - a.named);
+  }
+
+  // --- the design
+
+  start(id) { return this.world.starts[id] ?? FIRST; }
+  move(slider) {
+    return this.world.moves.find((move) => keyOf(move) === keyOf(slider))
+      ?? { name: slider.name, run: slider.run, amount: 0, locked: false };
+  }
+
+  design(id, world = this.world) {
+    const run = this.run(id);
+    const moves = world.moves.filter((move) => (move.amount || move.locked) && this.knows(run, move));
+    return { run: id, ...(world.starts[id] ?? FIRST), moves: moves.map(({ name, amount, locked }) => ({ name, amount, locked })) };
+  }
+
+  unknown(run) {
+    return this.world.moves.filter((move) => move.amount && !move.run && !this.knows(run, move)).map((move) => move.name);
+  }
+
+  /** Changes without a step in the history yet: a slider on its way. */
+  live(next) {
+    this.#base ??= this.world;
+    this.world = next(this.world);
+    this.#tell();
+  }
+
+  /** The step is done. Steps of one key in quick succession (an arrow key held) are one. */
+  commit(key = null) {
+    const base = this.#base;
+    this.#base = null;
+    if (!base || JSON.stringify(base) === JSON.stringify(this.world)) return;
+    const now = performance.now();
+    const goesOn = key !== null && key === this.#last.key && now - this.#last.at < SAME_STEP_MS;
+    if (!goesOn) this.#past = [...this.#past, base].slice(-STEPS);
+    this.#future = [];
+    this.#last = { key, at: now };
+    this.#tell();
+  }
+
+  change(next, key = null) {
+    this.live(next);
+    this.commit(key);
+  }
+
+  setMove(slider, change) {
+    const old = this.world.moves.filter((move) => keyOf(move) !== keyOf(slider));
+    return (world) => ({ ...world, moves: [...old, { ...this.move(slider), ...change }] });
+  }
+
+  setStart(ids, change) {
+    return (world) => ({
+      ...world, starts: { ...world.starts, ...Object.fromEntries(ids.map((id) => [id, { ...this.start(id), ...change }])) },
+    });
+  }
+
+  /** A finished picture as the new beginning of a run: its sliders rest, its locks stay. */
+  begin(id, start, more = {}) {
+    this.change((world) => ({ ...this.#begun(world, id, { start, truncation: null, ...more }), moves: still(world.moves) }));
+    this.activate(id);
+  }
+
+  /** A whole design, its sliders included. Gives the names that its run does not know any more. */
+  load({ run: id, start, label = null, truncation = null, moves = [] }) {
+    const run = this.run(id);
+    const byName = new Map(run.directions.map((one) => [one.name, one]));
+    const known = moves.filter((move) => byName.has(move.name)).map((move) => (
+      { name: move.name, run: shared(byName.get(move.name)) ? null : id, amount: move.amount, locked: Boolean(move.locked) }));
+    this.change((world) => ({ ...this.#begun(world, id, { start, label, truncation }), moves: known }));
+    this.activate(id);
+    return moves.filter((move) => !byName.has(move.name)).map((move) => move.name);
+  }
+
+  #begun(world, id, change) {
+    const shown = world.shown.includes(id) ? world.shown : [...world.shown.slice(0, MOST_PANES - 1), id];
+    return { ...world, shown, starts: { ...world.starts, [id]: { ...this.start(id), ...change } } };
+  }
+
+  /** A slider was given another name: so it was called all along. */
+  renamed(slider, name) {
+    const known = (world) => ({ ...world, moves: world.moves.map((move) => (
+      keyOf(move) === keyOf(slider) ? { ...move, name, run: null } : move)) });
+    this.world = known(this.world);
+    this.#past = this.#past.map(known);
+    this.#future = this.#future.map(known);
+  }
+
+  // --- history
+
+  get canUndo() { return this.#past.length > 0; }
+  get canRedo() { return this.#future.length > 0; }
+
+  undo() {
+    this.commit();
+    if (!this.canUndo) return;
+    this.#future = [...this.#future, this.world];
+    this.#goTo(this.#past.at(-1));
+    this.#past = this.#past.slice(0, -1);
+    this.#tell();
+  }
+
+  redo() {
+    this.commit();
+    if (!this.canRedo) return;
+    this.#past = [...this.#past, this.world];
+    this.#goTo(this.#future.at(-1));
+    this.#future = this.#future.slice(0, -1);
+    this.#tell();
+  }
+
+  #goTo(world) {
+    this.world = { ...world, shown: world.shown.filter((id) => this.run(id)) };
+    this.#last.key = null;
+    this.activate(this.active);
+  }
+
+  #tell() {
+    this.dispatchEvent(new Event("world"));
+    clearTimeout(this.#saving);
+    this.#saving = setTimeout(() => this.#save(), 250);
+  }
+
+  #save() {
+    const kept = { world: this.world, past: this.#past.slice(-30), future: this.#future.slice(-30) };
+    try {
+      sessionStorage.setItem(KEPT, JSON.stringify(kept));
+    } catch { /* a full or forbidden storage costs the undo after a reload, nothing else */ }
+  }
+}
