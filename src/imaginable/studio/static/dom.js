@@ -33,7 +33,8 @@ const ICONS = {
   point: "M6 4l12 7-5 1.500L15 18l-2.500 1-2-5.500L6 17z",
   close: "M6 6l12 12M18 6 6 18",
   split: "M4 5h16v14H4zM12 5v14",
-  morph: "M4 12h16M15 7l5 5-5 5M4 8v8",
+  morph: "M4 12a4 4 0 1 0 8 0 4 4 0 1 0-8 0M12 9.300a4 4 0 1 1 0 5.400",
+  folder: "M4 6h6l2 2h8v11H4z",
   help: "M9 9a3 3 0 1 1 4.500 2.600c-1 .6-1.500 1.100-1.500 2.400M12 18v.01",
   reset: "M5 5v5h5M5.500 10a7 7 0 1 1-.5 5",
 };
@@ -52,7 +53,7 @@ export function icon(name) {
 
 /** A button; with an icon and no text its name goes to screen readers and to the hint. */
 export function button(text, onclick, { image = null, kind = "", hint = "", wordless = false, ...rest } = {}) {
-  const aria = { ...(rest.aria || {}), ...(wordless ? { label: text } : {}) };
+  const aria = { ...(rest.aria || {}), ...(image || wordless ? { label: text } : {}) }; // on narrow screens only the icon is left
   const words = wordless ? null : el("span", {}, text);
   const title = hint || (wordless ? text : null);
   return el("button", { type: "button", ...rest, class: `button ${kind}`, onclick, title, aria }, image && icon(image), words);
@@ -60,11 +61,11 @@ export function button(text, onclick, { image = null, kind = "", hint = "", word
 
 let statusTimer = 0;
 
-/** The status line: spoken by screen readers, gone after a while. */
+/** The status line, or that of the dialog in front: spoken by screen readers, gone after a while. */
 export function say(text, kind = "") {
-  const line = $("status");
+  const line = [...document.querySelectorAll("dialog[open] .dialog-note")].at(-1) ?? $("status");
   line.textContent = text;
-  line.className = `status shown ${kind}`;
+  line.className = `${line.id || "dialog-note"} shown ${kind}`;
   clearTimeout(statusTimer);
   statusTimer = setTimeout(() => line.classList.remove("shown"), kind === "bad" ? 9000 : 4500);
 }
@@ -87,11 +88,12 @@ export async function attempt(work, { busy = null } = {}) {
 export function dialog(title, { wide = false, about = "", closed = null } = {}) {
   const body = el("div", { class: "dialog-body" });
   const foot = el("footer", { class: "dialog-foot" });
+  const note = el("p", { class: "dialog-note", role: "status" });
   const heading = el("h2", { id: `title-${Math.random().toString(36).slice(2)}` }, title);
   const close = button("Close", () => box.close(), { image: "close", kind: "ghost square", wordless: true });
   const words = el("div", {}, heading, about ? el("p", { class: "muted" }, about) : null);
   const box = el("dialog", { class: `dialog ${wide ? "wide" : ""}`, aria: { labelledby: heading.id } },
-    el("header", { class: "dialog-head" }, words, close), body, foot);
+    el("header", { class: "dialog-head" }, words, close), body, note, foot);
   box.addEventListener("close", () => { box.remove(); closed?.(); });
   // A click on the backdrop closes: the box itself is covered by its children.
   box.addEventListener("pointerdown", (event) => { if (event.target === box) box.close(); });

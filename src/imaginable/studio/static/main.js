@@ -48,7 +48,7 @@ const redo = button("Redo", () => table.redo(), { image: "redo", kind: "ghost sq
 const photoButton = button("Your photo", () => photo.choose(), { image: "photo", kind: "ghost", hint: "Find your photo in the model (or drop it anywhere)" });
 $("actions").append(undo, redo, photoButton,
   button("Train", () => train.show(), { image: "train", kind: "ghost" }),
-  button("Open recipe", openRecipe, { kind: "ghost" }),
+  button("Open recipe", openRecipe, { image: "folder", kind: "ghost" }),
   button("Keyboard", help, { image: "help", kind: "ghost square", wordless: true, hint: "Keyboard (?)" }));
 
 const save = button("Save", () => menu(save, [["Picture (PNG)", savePicture], ["Recipe (JSON)", saveRecipe]]),

@@ -130,7 +130,7 @@ export class Stage {
 
   #describe(run) {
     const { facts } = this.panes.get(run.id);
-    facts.textContent = `${run.method} · ${run.size} px`;
+    facts.textContent = [run.method === run.name ? null : run.method, `${run.size} px`].filter(Boolean).join(" · ");
     facts.title = run.about;
   }
 

@@ -6,10 +6,10 @@ import { SHEET, anySeed, grid, placeholders } from "./sheets.js";
 
 const ENOUGH = 3;
 const PAUSE_MS = 250;
-const SIGNS = { most: "＋", least: "－" };
+const SIGNS = { most: "+", least: "−" };
 const WORDS = { most: "has most of it", least: "has least of it" };
 const NEXT = { undefined: "most", most: "least", least: undefined };
-const HINT = "Click once for pictures that have most of it (＋), twice for least (－), a third time to clear. "
+const HINT = "Click once for pictures that have most of it (+), twice for least (−), a third time to clear. "
   + "With the keyboard: arrows, then M, L or C.";
 
 export function teach(table, taught) {
