@@ -22,6 +22,7 @@ VERBS = {
     "compare": "RUN RUN ... --data DATA     which of them is better, and at what: a table and a page",
     "export": "RUN --to diffusers --out DIR a folder that diffusers opens",
     "import": "PATH --run RUN              such a folder as a run",
+    "studio": "[RUN ...]                   a page with sliders, on this machine (--port, --data FOLDER)",
     "report": "RUN [RUN ...] --out x.html  one page for several runs",
 }
 

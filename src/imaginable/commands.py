@@ -24,6 +24,9 @@ import tyro
 from imaginable.core.errors import UserError, nearest
 from imaginable.data.dataset import DataOptions
 
+_MODULES = {"resume": "imaginable.apps.train", "studio": "imaginable.studio.server"}
+"""of verbs whose function is not in apps/VERB.py"""
+
 Handler = Callable[[list[str], list[str]], int]
 
 
@@ -94,7 +97,7 @@ def _asks_for_help(flags: Sequence[str]) -> bool:
 
 def _call(verb: str, leading: list[str], flags: list[str]) -> int:
     name = f"{verb}_" if keyword.iskeyword(verb) else verb
-    module = importlib.import_module(f"imaginable.apps.{'train' if verb == 'resume' else name}")
+    module = importlib.import_module(_MODULES.get(verb, f"imaginable.apps.{name}"))
     function = getattr(module, name)
     hints = typing.get_type_hints(function)
     parameters = inspect.signature(function).parameters.values()

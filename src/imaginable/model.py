@@ -124,7 +124,7 @@ class Model:
         return z
 
     def _truncated(self, z: Tensor, threshold: float, prior: Prior) -> Tensor:
-        if not self._is_gaussian or prior == "fitted":
+        if not self.is_gaussian or prior == "fitted":
             raise UserError(f"truncation is of a normal prior, and {self.name} draws from another: leave it out")
         if not threshold > 0:
             raise UserError(f"truncation {threshold}: a number above 0 was expected, such as 0.7")
@@ -154,14 +154,15 @@ class Model:
 
     def path(self, points: Tensor, steps: int, closed: bool = False) -> Tensor:
         """A way through codes: along great circles where the prior is Gaussian, else straight."""
-        return interpolate.path(points, steps, closed, on_sphere=self._is_gaussian)
+        return interpolate.path(points, steps, closed, on_sphere=self.is_gaussian)
 
     def between(self, starts: Tensor, stops: Tensor, t: Tensor) -> Tensor:
         """The code at t, (n,) in [0, 1], of each such way from a start to its stop, (n, *code shape) each."""
-        return interpolate.between(starts, stops, t, on_sphere=self._is_gaussian)
+        return interpolate.between(starts, stops, t, on_sphere=self.is_gaussian)
 
     @property
-    def _is_gaussian(self) -> bool:
+    def is_gaussian(self) -> bool:
+        """Whether the method's own prior is a standard normal."""
         return self.can(Samples) and not self.can(Quantises)
 
     # ---- pictures

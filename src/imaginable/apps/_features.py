@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import tempfile
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -14,8 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from imaginable.apps import _networks
 from imaginable.apps._pictures import Say
-from imaginable.core import config, fast, files
+from imaginable.core import config
 from imaginable.core.errors import UserError
 from imaginable.data import cache, images
 from imaginable.data.dataset import DataOptions, Dataset
@@ -23,7 +22,6 @@ from imaginable.methods import _storage
 from imaginable.methods._classifier import Classifier
 from imaginable.networks.features import RandomFeatures
 from imaginable.training.job import Job, Training
-from imaginable.training.train import train
 
 Kind = Literal["auto", "classifier", "random", "inception"]
 
@@ -157,22 +155,9 @@ def _training(dataset: Dataset) -> Training:
 
 
 def _train(folder: Path, options: DataOptions, dataset: Dataset, say: Say) -> None:
-    """Into `folder` once it is whole: of an interrupted training nothing is left."""
     training = _training(dataset)
     say(f"training a classifier on {options.source} for its features, once ({training.images:,} images)")
-    fast.tune_process()
-    with files.explained(folder):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".") as temporary, torch.random.fork_rng(devices=[]):
-        from imaginable.apps._progress import Display
-
-        run = Path(temporary) / folder.name
-        job = Job(Classifier(), options, training, str(run))
-        with Display(job, dataset, say) as display, closing(train(job, dataset=dataset)) as reports:
-            for report in reports:
-                display.show(report)
-        if not folder.exists():  # else another process was faster
-            (run / "model").replace(folder)
+    _networks.train_once(Job(Classifier(), options, training, ""), dataset, folder, say)
 
 
 @torch.no_grad()

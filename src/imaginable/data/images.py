@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from PIL import Image, PngImagePlugin
 from torch import Tensor
 
 from imaginable.core import files
+from imaginable.core.errors import UserError
 
 PAPER = 255
 """grey value between the pictures of a sheet"""
@@ -87,12 +89,32 @@ def picture(array: np.ndarray) -> Image.Image:
 
 def save(path: Path, array: np.ndarray, origin: str | None) -> None:
     """Writes uint8 (h, w, c) as PNG. `origin`: which model and seed made it; None for real pictures."""
+    files.write_bytes(path, png(array, origin))
+
+
+def png(array: np.ndarray, origin: str | None, notes: Mapping[str, str] | None = None) -> bytes:
+    """uint8 (h, w, c) as a PNG file; notes go into its metadata beside where it comes from."""
     information = PngImagePlugin.PngInfo()
     if origin:
         information.add_itxt("Software", "imaginable")
         information.add_itxt("Description", synthetic(origin))
-    with files.replacing(path) as temporary:
-        picture(array).save(temporary, format="PNG", pnginfo=information)
+    for key, text in (notes or {}).items():
+        information.add_itxt(key, text)
+    box = io.BytesIO()
+    picture(array).save(box, format="PNG", pnginfo=information)
+    return box.getvalue()
+
+
+def text_of(path: Path, key: str) -> str:
+    """A note in a PNG file's metadata. Raises UserError where there is none."""
+    try:
+        with Image.open(path, formats=["PNG"]) as image:
+            text = image.text.get(key)  # type: ignore[attr-defined]
+    except (OSError, ValueError, SyntaxError) as error:
+        raise UserError(f"{path}: not readable as a PNG picture") from error
+    if text is None:
+        raise UserError(f"{path}: this picture carries no {key}")
+    return str(text)
 
 
 def save_gif(path: Path, frames: Sequence[np.ndarray], origin: str, seconds: float) -> None:

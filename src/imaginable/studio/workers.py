@@ -1,0 +1,38 @@
+"""Where work is done, so that the loop that answers never computes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from imaginable.studio.wire import RefusedError
+
+T = TypeVar("T")
+_MOST_WAITING = 32
+
+
+class Workers:
+    """One thread for pictures under a slider, two for all else: a long search must not hold a slider up."""
+
+    def __init__(self) -> None:
+        self._quick = ThreadPoolExecutor(1, "picture")
+        self._slow = ThreadPoolExecutor(2, "work")
+        self._waiting = 0
+
+    async def now(self, function: Callable[..., T], *given: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._quick, function, *given)
+
+    async def later(self, function: Callable[..., T], *given: Any) -> T:
+        if self._waiting >= _MOST_WAITING:
+            raise RefusedError(503, "too much is waiting already; try again in a moment")
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._slow, function, *given)
+        finally:
+            self._waiting -= 1
+
+    def close(self) -> None:
+        for pool in (self._quick, self._slow):
+            pool.shutdown(wait=False, cancel_futures=True)
