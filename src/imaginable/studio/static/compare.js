@@ -10,6 +10,7 @@ export class Compare {
   #snapshot = null;
   #mode = "a"; // what is seen: "a" (present), "b" (snapshot) or "split"
   #pane = null;
+  #line = el("span", { class: "split-line" });
 
   constructor(table, stage, socket, place) {
     [this.#table, this.#stage, this.#socket, this.#place] = [table, stage, socket, place];
@@ -35,6 +36,7 @@ export class Compare {
 
   end() {
     this.#pane?.canvas.remove();
+    this.#line.remove();
     this.#stage.extra.delete(PANE);
     [this.#snapshot, this.#pane, this.#mode] = [null, null, "a"];
     this.#place.hidden = true;
@@ -61,6 +63,8 @@ export class Compare {
   #clip(mode = this.#mode) {
     const { style } = this.#pane.canvas;
     style.visibility = mode === "a" ? "hidden" : "visible";
+    this.#line.hidden = mode !== "split";
+    this.#line.style.left = `${this.edge.value}%`;
     style.clipPath = mode === "split" ? `inset(0 0 0 ${this.edge.value}%)` : "none";
   }
 
@@ -75,7 +79,7 @@ export class Compare {
     if (!this.#pane) return;
     const home = this.#stage.panes.get(this.#snapshot.run)?.frame;
     if (!home) this.end();
-    else if (this.#pane.canvas.parentNode !== home) home.append(this.#pane.canvas);
+    else if (this.#pane.canvas.parentNode !== home) home.append(this.#pane.canvas, this.#line);
   }
 
   #checkStill() {

@@ -8,6 +8,7 @@ const COUNT = 8;
 const WAYS = [
   ["Where codes vary most (principal)", "principal"],
   ["What the first layer reacts to most (factorised)", "factorised"],
+  ["What an inner layer shows most (layer)", "layer"],
   ["The code's own dimensions", "dimensions"],
   ["From the labels of the data", "supervised"],
 ];
@@ -36,13 +37,8 @@ export class Directions {
       const moved = table.shown.filter((run) => !run.gone && table.design(run.id).moves.some((move) => move.amount));
       const designs = moved.map((run) => table.design(run.id));
       const codes = await Promise.all(designs.map((design) => api.fold(design)));
-      table.change((world) => {
-        const begun = Object.fromEntries(designs.map(({ run, label }, index) =>
-          [run, { start: { code: codes[index] }, label, truncation: null }]));
-        const rest = world.moves.filter((move) => keyOf(move) !== keyOf(slider)).map((move) => ({ ...move, amount: 0 }));
-        const moves = [...rest, { name: slider.name, run: slider.run, amount: 0, locked: !locked }];
-        return { ...world, starts: { ...world.starts, ...begun }, moves };
-      });
+      const others = (moves) => moves.filter((move) => keyOf(move) !== keyOf(slider)).map((move) => ({ ...move, amount: 0 }));
+      table.fold(designs, codes, (moves) => [...others(moves), { name: slider.name, run: slider.run, amount: 0, locked: !locked }]);
       const what = locked ? `${slider.name} is free again` : `${slider.name} is held still`;
       say(moved.length ? `${what}; this picture is kept as the new starting point.` : `${what}.`);
     }, { busy: control });

@@ -15,6 +15,8 @@ export const MOST_PANES = 4;
 const shared = (direction) => direction.named || direction.kind === "supervised" || direction.kind === "pointed";
 export const keyOf = ({ name, run }) => `${run ?? ""}\n${name}`;
 const doubts = ({ confidence, weak, about, measure }) => ({ confidence, weak, about, measure });
+/** Codes are float32: nine digits say all of it, in half the letters. */
+const compact = (start) => ("code" in start ? { code: start.code.map((value) => Number(value.toPrecision(9))) } : start);
 const still = (moves) => moves.map((move) => ({ ...move, amount: 0 }));
 
 /** Events: "world" (the design changed), "server" (runs, sliders or snapshots changed). */
@@ -154,9 +156,15 @@ export class Table extends EventTarget {
     return moves.filter((move) => !byName.has(move.name)).map((move) => move.name);
   }
 
+  /** Several runs begin at codes of their own; the moves are replaced. */
+  fold(designs, codes, moves) {
+    this.change((world) => designs.reduce((whole, { run, label }, index) =>
+      this.#begun(whole, run, { start: { code: codes[index] }, label, truncation: null }), { ...world, moves: moves(world.moves) }));
+  }
+
   #begun(world, id, change) {
     const shown = world.shown.includes(id) ? world.shown : [...world.shown.slice(0, MOST_PANES - 1), id];
-    return { ...world, shown, starts: { ...world.starts, [id]: { ...this.start(id), ...change } } };
+    return { ...world, shown, starts: { ...world.starts, [id]: { ...this.start(id), ...change, start: compact(change.start) } } };
   }
 
   /** A slider was given another name: so it was called all along. */

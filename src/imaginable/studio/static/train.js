@@ -14,7 +14,8 @@ export class Jobs {
 
   #tell(news) {
     const known = this.#news.get(news.job);
-    const whole = { ...known, ...news, sample: news.sample ?? known?.sample, health: news.health ?? known?.health };
+    // A page that is opened later is told of jobs that are over, too: those are no news.
+    const whole = { ...known, ...news, over: news.state !== "running" && known?.state !== "running" };
     this.#news.set(news.job, whole);
     for (const key of [news.job, news.kind]) [...(this.#followers.get(key) ?? [])].forEach((follower) => follower(whole));
   }
@@ -67,7 +68,7 @@ export class Train {
     }, { busy: go }), { kind: "primary", disabled: !data.length });
     body.append(el("div", { class: "form" }, field("Pictures", source), field("Method", method), about,
       field("Minutes", minutes), field("Size", size), field("Name", name)));
-    foot.append(el("span", { class: "grow muted" }, "The same as `imaginable train`."), go);
+    foot.append(el("span", { class: "grow muted" }, "The same job as imaginable train."), go);
     box.addEventListener("keydown", (event) => { if (event.key === "Enter" && event.target.matches("input")) { event.preventDefault(); go.click(); } });
     source.focus();
   }
@@ -97,6 +98,7 @@ export class Train {
     const share = Math.round(100 * (news.fraction ?? 0));
     chip.replaceChildren(button(`Training ${share} %`, () => this.#watch(news.job), { kind: "small", hint: news.line ?? "" }));
     chip.style.setProperty("--share", `${share}%`);
+    if (news.over) return;
     if (news.state === "done") this.#done(news.result);
     if (news.state === "failed" && this.#open !== news.job) say(news.error ?? "The training failed.", "bad");
     if (news.state === "cancelled") say(news.line || "The training was stopped.");

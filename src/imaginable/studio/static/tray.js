@@ -78,8 +78,8 @@ export class Tray {
   }
 
   #classes(run, parts) {
-    const options = [el("option", { value: "" }, "any"), ...run.classes.map((name) => el("option", { value: name }, name))];
-    const change = () => this.#table.change(this.#table.setStart([run.id], { label: select.value || null }));
+    const options = run.classes.map((name) => el("option", { value: name }, name));
+    const change = () => this.#table.change(this.#table.setStart([run.id], { label: select.value }));
     const select = el("select", { class: "field", id: "class", onchange: change }, options);
     parts.push(el("div", { class: "line" }, el("label", { for: "class" }, "Class"), select));
     return select;
@@ -167,9 +167,8 @@ export class Tray {
     const { seed, origin, label: select, threshold } = this.#start;
     if (document.activeElement !== seed || "code" in start) seed.value = start.seed ?? "";
     origin.textContent = "code" in start ? "Starts from a picture of your own choice." : "";
-    if (select) select.value = label ?? "";
+    if (select) select.value = label ?? select.options[0].value; // what the server takes without one
     if (!threshold) return;
-    threshold.input.disabled = "code" in start;
     threshold.input.value = truncation ?? LOOSEST;
     threshold.shown.textContent = truncation === null ? "off" : figure(truncation);
   }
