@@ -49,7 +49,7 @@ export class Train {
     const source = select("train-data", data.map((name) => [name, name]));
     const method = select("train-method", methods.map(({ name }) => [name, name]));
     const about = el("p", { class: "muted" });
-    const minutes = el("input", { type: "number", class: "field short", id: "train-minutes", min: 1, max: 1440, value: 5 });
+    const minutes = el("input", { type: "number", class: "field short", id: "train-minutes", min: 0.1, max: 1440, step: "any", value: 5 });
     const size = select("train-size", [["", "as the method likes"], ...[16, 32, 64, 128].map((side) => [side, `${side} px`])]);
     const name = el("input", { type: "text", class: "field", id: "train-name", maxLength: 60, autocomplete: "off" });
     const suggest = () => {
