@@ -14,7 +14,9 @@ import torch
 
 from imaginable.core.types import DataSpec
 from imaginable.data.dataset import DataOptions, Dataset
-from imaginable.methods._method import Method
+from imaginable.methods import _storage
+from imaginable.methods._method import Method, Trained
+from imaginable.methods.dcgan import Dcgan
 from imaginable.training.job import Job, Training
 
 SMALL = {"width": 8, "latents": 8, "hidden": 16, "block_out_channels": (8, 16), "norm_num_groups": 4}
@@ -44,15 +46,30 @@ def tiny_dataset() -> Callable[[str], Dataset]:
 
 
 @pytest.fixture(scope="session")
-def tiny_job() -> Callable[..., Job[Any]]:
-    """`tiny_job(MethodClass, folder, **training)`: eight steps of the smallest networks."""
-    return _job
+def tiny_job(tiny_generator: Path) -> Callable[..., Job[Any]]:
+    """`tiny_job(MethodClass, folder, **training)`: eight steps of the smallest networks, with the models they need."""
+
+    def job(method: type[Method[Any]], folder: Path, **training: Any) -> Job[Any]:
+        given = dict.fromkeys(method.needs, str(tiny_generator))
+        data = DataOptions("memory" if method.consumes else "")
+        return Job(_small(method), data, Training(**{**SHORT, **training}), str(folder), given=given)
+
+    return job
 
 
-def _job(method: type[Method[Any]], folder: Path, **training: Any) -> Job[Any]:
+def _small(method: type[Method[Any]]) -> Method[Any]:
     has = {field.name for field in dataclasses.fields(method)}
-    small = {name: value for name, value in SMALL.items() if name in has}
-    return Job(method(**small), DataOptions("memory"), Training(**{**SHORT, **training}), str(folder))
+    return method(**{name: value for name, value in SMALL.items() if name in has})
+
+
+@pytest.fixture(scope="session")
+def tiny_generator(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model's folder: a generator with batch norm, of 32 px and 8 latents, that has learned nothing."""
+    spec, folder = DataSpec("images", (3, 32, 32), count=40), tmp_path_factory.mktemp("generator") / "model"
+    torch.manual_seed(0)
+    method = _small(Dcgan)
+    _storage.save(Trained(method, method.networks(spec, {}), spec), folder, {"run": "tiny"})
+    return folder
 
 
 def _images() -> Dataset:

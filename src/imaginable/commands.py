@@ -193,14 +193,18 @@ def _train(leading: list[str], flags: list[str]) -> int:
     from imaginable.methods._method import find
 
     name, source = leading[0], leading[1] if len(leading) == 2 else ""
-    default = _defaults(find(name), source, _value(flags, "--preset"), _value(flags, "--config"))
-    if not default.data.source and not _asks_for_help(flags):
+    method = find(name)
+    if source and not method.consumes:
+        raise UserError(f"train {name} takes no data: it learns from its {' and '.join(method.needs)} ({source!r})")
+    default = _defaults(method, source, _value(flags, "--preset"), _value(flags, "--config"))
+    if method.consumes and not default.data.source and not _asks_for_help(flags):
         raise UserError(
             f"train {name} needs data, named before any flag: "
             "a folder, a zip, an .npz, or sneakers, digits, stacked-digits, gaussians, gaussians-grid"
         )
     about = f"{type(default.method).__doc__} Any field of the job is a flag."
-    request = parse(type(default), flags, f"imaginable train {name} DATA", about, default)
+    prog = f"imaginable train {name} DATA" if method.consumes else f"imaginable train {name}"
+    request = parse(type(default), flags, prog, about, default)
     job, extras = _job(request, name), request.extras
     budget = None if extras.budget is None else app.seconds_of(extras.budget)
     if extras.seeds is not None and extras.seeds < 1:
@@ -218,7 +222,10 @@ def _defaults(method: Any, source: str, preset: str | None, config_file: str | N
     from imaginable.training import job as jobs
     from imaginable.training.job import Training
 
-    fields = [("method", method), ("data", DataOptions), ("training", Training), ("extras", Extras)]
+    # what a method does without is no flag, but fixed
+    data = DataOptions if method.consumes else tyro.conf.Suppress[tyro.conf.Fixed[DataOptions]]
+    given = _given(method)
+    fields = [("method", method), ("data", data), ("training", Training), ("extras", Extras), ("given", given)]
     request = dataclasses.make_dataclass("Request", fields, frozen=True)
     if config_file:
         if preset:
@@ -227,24 +234,32 @@ def _defaults(method: Any, source: str, preset: str | None, config_file: str | N
         if type(job.method) is not method:
             raise UserError(f"--config {config_file}: it is for another method, {type(job.method).__name__}")
         data = dataclasses.replace(job.data, source=source or job.data.source)
-        return request(job.method, data, job.training, Extras(start_from=job.start_from))
+        return request(job.method, data, job.training, Extras(start_from=job.start_from), given(**job.given))
     if preset is not None and preset not in method.presets:
         known = ", ".join(method.presets)
         raise UserError(f"--preset {preset}: no such preset{nearest(preset, method.presets)} (there are: {known})")
     chosen = method(**method.presets[preset]) if preset else method()
-    return request(chosen, DataOptions(source), Training(), Extras())
+    return request(chosen, DataOptions(source), Training(), Extras(), given())
+
+
+def _given(method: Any) -> Any:
+    """A dataclass of the flags that name the trained models a method needs."""
+    about = tyro.conf.arg(help="the run of the trained model that this one is made for")
+    names = [(name, Annotated[str | None, about], None) for name in method.needs]
+    return dataclasses.make_dataclass("Given", names, frozen=True)
 
 
 def _job(request: Any, name: str) -> Any:
     from imaginable.apps.train import free_folder
     from imaginable.training.job import Job
 
-    run = request.extras.run
+    run, given = request.extras.run, dataclasses.asdict(request.given)
     if run is None:
-        run = str(free_folder(name, request.data.source))
+        run = str(free_folder(name, request.data.source or next(filter(None, given.values()), "")))
     elif Path(run).name == run:
         run = str(Path("runs") / run)
-    return Job(request.method, request.data, request.training, run, request.extras.start_from)
+    given = {name: folder for name, folder in given.items() if folder}
+    return Job(request.method, request.data, request.training, run, request.extras.start_from, given)
 
 
 def _value(flags: Sequence[str], flag: str) -> str | None:

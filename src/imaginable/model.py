@@ -234,6 +234,11 @@ class Model:
         shape: tuple[int, ...] = self.method.latent_shape(self.trained.spec)  # type: ignore[attr-defined]
         return shape
 
+    def code_shape_or_refuse(self) -> tuple[int, ...]:
+        """The same. Raises UserError for a model that makes nothing from codes."""
+        self._need(Decodes, f"{self.name} does not make pictures from codes, so there is nothing to steer")
+        return self.code_shape
+
     def _need(self, capability: type, otherwise: str) -> None:
         if not self.can(capability):
             raise UserError(otherwise)

@@ -47,7 +47,7 @@ from imaginable.training.feed import Feed
 from imaginable.training.job import Job, Training
 from imaginable.training.run import Run
 from imaginable.training.state import State
-from imaginable.training.train import train
+from imaginable.training.train import load_data, train
 
 NAMES = methods.names()
 PRIVATE = {"_classifier": Classifier}
@@ -58,7 +58,7 @@ def find(name: str) -> type[Method[Any]]:
     return PRIVATE.get(name) or _method.find(name)
 
 
-CASES = [(name, kind) for name in [*NAMES, *PRIVATE] for kind in sorted(find(name).consumes)]
+CASES = [(name, kind) for name in [*NAMES, *PRIVATE] for kind in sorted(find(name).consumes) or ["images"]]
 every_method = pytest.mark.parametrize("name", NAMES)
 every_case = pytest.mark.parametrize(("name", "kind"), CASES)
 both_precisions = pytest.mark.parametrize("precision", ["float32", "bfloat16"])
@@ -73,12 +73,24 @@ def build(tiny_dataset: TinyDataset, tiny_job: TinyJob, tmp_path: Path) -> Build
     """The state of a run at a fraction of it, by default half-way, and its data."""
 
     def built(name: str, kind: str, fraction: float = 0.5, **training: Any) -> tuple[State, Feed]:
-        job, dataset = tiny_job(find(name), tmp_path / "run", **training), tiny_dataset(kind)
+        job = tiny_job(find(name), tmp_path / "run", **training)
+        dataset = data_of(job, kind, tiny_dataset)
         state = State(job, dataset.spec)
         state.seen = round(fraction * job.training.images)
         return state, Feed(dataset, job.training.batch, job.training.seed, flip=False)
 
     return built
+
+
+def data_of(job: Job[Any], kind: str, tiny_dataset: TinyDataset) -> Dataset:
+    """The tiny one, or none where the method consumes none."""
+    return tiny_dataset(kind) if job.method.consumes else load_data(job)
+
+
+def items_of(state: State, feed: Feed) -> Tensor:
+    """Some that the networks take."""
+    x = feed.batch(0).x
+    return x if x.numel() else torch.rand(len(x), *state.spec.shape) * 2 - 1
 
 
 def tensors(networks: nn.Module) -> dict[str, Tensor]:
@@ -246,11 +258,12 @@ def assert_equal(one: Any, two: Any, where: str = "state") -> None:
 def test_resumed_is_uninterrupted_bit_for_bit(
     name: str, kind: str, precision: str, tiny_dataset: TinyDataset, tiny_job: TinyJob, tmp_path: Path
 ) -> None:
-    dataset, one = tiny_dataset(kind), 8 * batches(find(name)())  # images of a cycle, of eight
+    one = 8 * batches(find(name)())  # images of a cycle, of eight
     times = {"images": 8 * one, "snapshot_every": 4 * one, "checkpoint_every": 2 * one, "precision": precision}
     whole, closed, killed = (
         tiny_job(find(name), tmp_path / folder, **times) for folder in ("whole", "closed", "killed")
     )
+    dataset = data_of(whole, kind, tiny_dataset)
     for report in train(whole, dataset=dataset):
         if report.seen == 3 * one:  # what a kill would leave: its last checkpoint is at the second cycle
             shutil.copytree(whole.run, killed.run)
@@ -272,7 +285,7 @@ def test_the_shared_model_is_the_averaged_networks(
     name: str, kind: str, tiny_dataset: TinyDataset, tiny_job: TinyJob, tmp_path: Path
 ) -> None:
     job = tiny_job(find(name), tmp_path / "run")
-    list(train(job, dataset=tiny_dataset(kind)))
+    list(train(job, dataset=data_of(job, kind, tiny_dataset)))
     weights, state, _ = remains(job)
     shared = safetensors.torch.load(weights)
     assert {key.split(".")[0] for key in shared} == set(job.method.averaged)
@@ -356,7 +369,7 @@ def test_decode_gives_items_of_the_datas_shape_and_range(name: str, kind: str, b
 @every_case
 def test_encode_is_no_random_draw(name: str, kind: str, build: Build) -> None:
     state, feed = build(name, kind)
-    method, nets, x = state.job.method, state.networks, feed.batch(0).x
+    method, nets, x = state.job.method, state.networks, items_of(state, feed)
     if not isinstance(method, Encodes):
         pytest.skip("does not encode")
     codes = []
@@ -405,7 +418,7 @@ def test_vitals_are_numbers(name: str, kind: str, build: Build) -> None:
 @every_method
 def test_data_it_cannot_take_is_refused(name: str) -> None:
     method = find(name)()
-    for kind in set(get_args(Kind)) - method.consumes:
+    for kind in set(get_args(Kind)) - method.consumes if method.consumes else ():
         with pytest.raises(UserError, match=f"{name} takes"):
             method.check(DataSpec(kind, (2,)))
     if "images" in method.consumes:
@@ -422,7 +435,7 @@ def test_class_attributes_are_what_the_base_says(name: str) -> None:
     cls = find(name)
     assert cls.__dataclass_params__.frozen  # type: ignore[attr-defined]
     assert cls.consumes <= set(get_args(Kind))
-    assert cls.consumes
+    assert cls.consumes or cls.needs, "it learns from something"
     assert isinstance(cls.consumes, frozenset)
     assert cls.labels in ("none", "optional", "required")
     assert cls.averaged
@@ -476,7 +489,7 @@ def test_presets_are_valid_fields_and_build(name: str) -> None:
         method = config.from_mapping(cls, dict(fields), preset)
         assert method == cls(**fields)
         with torch.device("meta"):
-            method.networks(DataSpec("images", shape["images"], classes=("a", "b")), {})
+            method.networks(DataSpec("images", shape["images"], classes=("a", "b"), target_shape=(8,)), {})
 
 
 @every_method

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from imaginable.apps._json import Reader
+from imaginable.apps._pictures import Say
 from imaginable.core import files
 from imaginable.core.errors import UserError, nearest
 from imaginable.latent.directions import Direction, Kind, Measure
@@ -90,6 +91,14 @@ class Book:
                 raise UserError(f"direction {one.name!r}: made for codes of shape {have}, and this model's are {want}")
         names = {one.name for one in directions}
         return self._with([one for one in self.directions if one.name not in names] + list(directions))
+
+    def add_found(self, directions: Sequence[Direction], say: Say) -> Book:
+        """The same for found ones, which leave alone what a person taught under the same name."""
+        taught = {one.name for one in self.directions if one.kind == "pointed"}
+        for one in directions:
+            if one.name in taught:
+                say(f"{one.name}: kept as it was taught; to take the found one, rename or remove that first")
+        return self.add(*(one for one in directions if one.name not in taught))
 
     def remove(self, name: str) -> Book:
         self.get(name)

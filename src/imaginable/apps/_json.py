@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,4 +114,4 @@ class Reader:
 def is_number(value: object) -> bool:
     """One that a network can be given: not true or false, not a text, not NaN, not beyond all sense."""
     ok = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return ok and math.isfinite(value) and abs(value) <= BEYOND_SENSE  # type: ignore[arg-type]
+    return ok and abs(value) <= BEYOND_SENSE  # type: ignore[arg-type]

@@ -7,6 +7,7 @@ from pathlib import Path
 from torch import Tensor
 
 from imaginable.apps import _pictures
+from imaginable.apps._inverter import Inverter
 from imaginable.apps._pictures import Say
 from imaginable.core.errors import UserError
 from imaginable.data import images
@@ -22,18 +23,26 @@ def code(word: str, run: Path, model: Model, say: Say = print) -> Tensor:
     """
     if word.isdigit():
         return model.latents(1, int(word))[0]
-    _need_encoder(word, model)
     if word.startswith("label:"):
+        _need_encoder(word, model)
         return _group(word.removeprefix("label:"), run, model)
     if _pictures.is_data(word):
-        return model.encode_tensor(images.to_float(_pictures.read(word, model, say).arrays)).mean(0)
+        x = images.to_float(_pictures.read(word, model, say).arrays)
+        return model.encode_tensor(x).mean(0) if model.can(Encodes) else _inverted(x, word, run, model, say)
     raise UserError(f"{word}: neither a seed (a whole number), nor a picture or folder, nor label:NAME of a class")
+
+
+def _inverted(x: Tensor, word: str, run: Path, model: Model, say: Say) -> Tensor:
+    say(f"{model.name} has no encoder: looking for the code of {word}")
+    found = Inverter.of(model, run, say).invert(x)
+    say(f"{word}: found with a mean squared error of {float(found.error.mean()):.5f} (see: imaginable invert)")
+    return found.code.mean(0)
 
 
 def _need_encoder(word: str, model: Model) -> None:
     if not model.can(Encodes):
         raise UserError(
-            f"{word}: {model.name} has no encoder, so pictures and groups have no codes; name seeds (whole numbers)"
+            f"{word}: {model.name} has no encoder, so groups have no codes; name pictures or seeds (whole numbers)"
         )
 
 

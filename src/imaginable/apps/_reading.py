@@ -36,13 +36,14 @@ class Known:
 
     def is_word(self, word: str) -> np.ndarray:
         """Which items it is said of, (n,) bool."""
-        chosen: np.ndarray = np.equal(self.values, self.words.index(word))
+        chosen: np.ndarray = self.values == self.words.index(word)
         return chosen
 
     @property
     def told(self) -> np.ndarray:
         """Which items anything is known of, (n,) bool."""
-        return np.isfinite(self.values)
+        told: np.ndarray = np.isfinite(self.values)
+        return told
 
 
 def everything_known(dataset: Dataset) -> list[Known]:

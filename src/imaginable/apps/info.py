@@ -34,7 +34,7 @@ def info(run: Path, *, say: Say = print) -> None:
     if spec.factors:
         say(f"factors: {', '.join(spec.factors)}")
     say(f"model: {_parameters(model):,} parameters, {model.about.get('images_seen', 0):,} images seen")
-    verbs = {Decodes: "decode", Samples: "sample", Encodes: "encode, reconstruct"}
+    verbs = {Decodes: "decode", Samples: "sample", Encodes: "encode, reconstruct" if model.can(Decodes) else "encode"}
     able = [verb for capability, verb in verbs.items() if model.can(capability)]
     say(f"can: {', '.join(able)}" + (" (a prior is fitted)" if model.fitted is not None else ""))
     say("fields: " + ", ".join(f"{key}={value}" for key, value in config.to_mapping(model.method).items()))

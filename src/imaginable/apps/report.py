@@ -20,7 +20,7 @@ from imaginable.core import config, files
 from imaginable.core.errors import UserError
 from imaginable.data.dataset import Dataset
 from imaginable.methods import names, summary
-from imaginable.methods._method import Encodes, Samples, name_of
+from imaginable.methods._method import Decodes, Encodes, Samples, name_of
 from imaginable.model import Model
 from imaginable.training import health
 from imaginable.training import job as jobs
@@ -78,13 +78,19 @@ def _facts(run: Run, job: Any, lines: list[dict[str, Any]], dataset: Dataset) ->
     skipped = len(manifest.get("skipped", ()))
     machine = config.load(run.job).get("environment", {})
     facts = [
-        f"{len(dataset.train):,} training items of <code>{html.escape(job.data.source)}</code>, "
-        f"{len(dataset.held_out):,} held out" + (f", {skipped} bad files skipped" if skipped else ""),
+        _learned_from(job, dataset) + (f", {skipped} bad files skipped" if skipped else ""),
         f"{last['seen']:,} images seen in {last['seconds'] / 60:.1f} minutes of the last session, "
         f"seed {job.training.seed}, {job.training.precision}, "
         f" {machine.get('device')}, {machine.get('threads')} threads",
     ]
     return "".join(f"<p>{fact}</p>" for fact in facts)
+
+
+def _learned_from(job: Any, dataset: Dataset) -> str:
+    if not job.method.consumes:
+        return "made for " + ", ".join(f"the {name} <code>{html.escape(run)}</code>" for name, run in job.given.items())
+    source = html.escape(job.data.source)
+    return f"{len(dataset.train):,} training items of <code>{source}</code>, {len(dataset.held_out):,} held out"
 
 
 def _announcements(lines: list[dict[str, Any]]) -> Iterator[str]:
@@ -124,7 +130,7 @@ def _fitted(model: Model) -> Iterator[str]:
 
 def _morph(model: Model, dataset: Dataset) -> Iterator[str]:
     """Through four held-out pictures, or four random codes."""
-    if model.trained.spec.kind != "images":
+    if model.trained.spec.kind != "images" or not model.can(Decodes):
         return
     if model.can(Encodes):
         stops = model.encode_tensor(dataset.batch(dataset.held_out[:4]).x)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import signal
 import statistics
 import threading
@@ -23,7 +24,7 @@ from imaginable.apps._progress import Display
 from imaginable.core import config, distributed, files
 from imaginable.core.errors import UserError, nearest
 from imaginable.data.dataset import DataOptions, Dataset
-from imaginable.methods._method import Encodes, Samples, find, name_of
+from imaginable.methods._method import Decodes, Encodes, Samples, find, name_of
 from imaginable.model import Model
 from imaginable.training import best, health
 from imaginable.training import budget as budgets
@@ -36,7 +37,7 @@ from imaginable.training.train import train as loop
 
 def train(
     method: str,
-    data: str,
+    data: str = "",
     *,
     run: str | None = None,
     budget: str | float | None = None,
@@ -45,8 +46,11 @@ def train(
 ) -> Model:
     """Trains and returns the model: `im.train("vae", "sneakers", images=20_000, latents=32)`.
 
-    fields: any field of the method, of `DataOptions` or of `Training`. Raises UserError for an unknown one.
+    fields: any field of the method, of `DataOptions` or of `Training`, and the runs of models that the method needs:
+    `im.train("inversion_encoder", generator="runs/shoes")`. Raises UserError for an unknown one.
     """
+    needed = find(method).needs
+    given = {name: str(fields.pop(name)) for name in needed if name in fields}
     classes = {"method": find(method), "data": DataOptions, "training": Training}
     owner = {field.name: part for part, cls in classes.items() for field in dataclasses.fields(cls)}
     for name in fields:
@@ -55,8 +59,9 @@ def train(
     values: dict[str, dict[str, Any]] = {part: {} for part in classes}
     for name, value in {"source": data, **fields}.items():
         values[owner[name]][name] = value
+    run = run or str(free_folder(method, data or next(iter(given.values()), "")))
     parts: dict[str, Any] = {part: config.from_mapping(cls, values[part], method) for part, cls in classes.items()}
-    job: Job[Any] = Job(**parts, run=run or str(free_folder(method, data)), start_from=start_from)
+    job: Job[Any] = Job(**parts, run=run, start_from=start_from, given=given)
     execute(job, budget=seconds_of(str(budget)) if budget is not None else None)
     return models.load(job.folder, type(job.method))
 
@@ -150,6 +155,9 @@ def describe(job: Job[Any], dataset: Dataset) -> str:
     """One line on what is about to be trained on what."""
     spec = dataset.spec
     shape = "x".join(map(str, spec.shape[::-1])) if spec.kind == "images" else f"{spec.shape[0]} numbers"
+    if not job.method.consumes:
+        codes = math.prod(spec.target_shape or ())
+        return f"{name_of(job.method)} for {', '.join(job.given.values())}: {spec.kind} of {shape}, codes of {codes}"
     classes = f", {len(spec.classes)} classes" if spec.classes else ""
     return (
         f"{name_of(job.method)} on {job.data.source}: {len(dataset.train):,} {spec.kind} of {shape}"
@@ -250,6 +258,8 @@ def _conclude(job: Job[Any], dataset: Dataset, say: Say) -> None:
 
 
 def _next(job: Job[Any]) -> str:
+    if not isinstance(job.method, Decodes):
+        return f"imaginable info {job.run}"
     prior = "" if isinstance(job.method, Samples) else " --prior fitted"
     return f"imaginable sample {job.run}{prior}"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageDraw, PngImagePlugin
 from torch import Tensor
 
 from imaginable.core import files
@@ -41,6 +41,22 @@ def sheet(images: np.ndarray, columns: int | None = None, gap: int = 2) -> np.nd
         top, left = gap + (number // columns) * (height + gap), gap + (number % columns) * (width + gap)
         page[top : top + height, left : left + width] = image
     return page
+
+
+def numbered(images: np.ndarray, columns: int) -> np.ndarray:
+    """A sheet of uint8 (n, h, w, c) with the number of each, from 0, above it; always in colour."""
+    count, height, width, _ = images.shape
+    factor = max(1, 96 // width)
+    across, down = width * factor, height * factor
+    cells = []
+    for number, image in enumerate(images):
+        cell = Image.new("RGB", (across, down + 14), "white")
+        cell.paste(
+            picture(image).convert("RGB").resize((width * factor, height * factor), Image.Resampling.BICUBIC), (0, 14)
+        )
+        ImageDraw.Draw(cell).text((2, 1), str(number), fill="black")
+        cells.append(np.asarray(cell))
+    return sheet(np.stack(cells), min(columns, count))
 
 
 def cut(page: np.ndarray, height: int, width: int, gap: int = 2) -> np.ndarray:

@@ -57,11 +57,13 @@ class Method(ABC, Generic[N]):
     """Base of all methods. Abstract or final: nothing implemented here is overridden.
 
     A method is a frozen dataclass with these class attributes:
-    paper: the citation. consumes: kinds of data it takes. labels: whether it uses classes.
+    paper: the citation. consumes: kinds of data it takes; none where what it needs makes its items: then the spec is
+    that of the first model it needs, with the shape of its codes as `target_shape`. labels: whether it uses classes.
     averaged: attributes of the networks whose averages make up the model that is shared.
     couples: items of a batch influence each other (batch norm): no micro-batches, ranks have own statistics.
     sizes: picture sizes its networks take. presets: named sets of field values.
-    needs: frozen models of other runs it stands on, by capability.
+    needs: trained models of other runs it stands on, by the name of their flag: the capability each must have. They
+    are held still, are no players, and are not saved with the model.
     """
 
     paper: ClassVar[str]
@@ -75,7 +77,10 @@ class Method(ABC, Generic[N]):
 
     @abstractmethod
     def networks(self, spec: DataSpec, given: Mapping[str, Trained]) -> N:
-        """Fresh networks for this data, drawn from torch's global generator."""
+        """Fresh networks for this data, drawn from torch's global generator.
+
+        given: what `needs` names; empty when a model is loaded for use.
+        """
 
     @abstractmethod
     def optimizers(self) -> dict[str, Optimizer]:
@@ -88,7 +93,7 @@ class Method(ABC, Generic[N]):
     def check(self, spec: DataSpec) -> None:
         """Raises UserError where the method cannot take the data."""
         who = name_of(self)
-        if spec.kind not in self.consumes:
+        if self.consumes and spec.kind not in self.consumes:
             raise UserError(f"{who} takes {' or '.join(sorted(self.consumes))}, and this data is {spec.kind}")
         if spec.kind == "images":
             self.sizes.check(spec.shape[-1], who)

@@ -19,7 +19,7 @@ import imaginable
 from imaginable import methods
 from imaginable.apps._json import Reader
 from imaginable.core.errors import UserError
-from imaginable.studio import pictures, sliders, trainings, wire
+from imaginable.studio import photos, pictures, sliders, trainings, wire
 from imaginable.studio.connection import Hub
 from imaginable.studio.guard import Door, Guard
 from imaginable.studio.jobs import Job, Jobs
@@ -32,6 +32,8 @@ from imaginable.studio.workers import Workers
 STATIC = Path(__file__).parent / "static"
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".html": "text/html"}
 _SECONDS_TO_SAVE = 10.0
+_MOST_UPLOADS = 2
+"""at a time, which bounds the memory they take"""
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -49,6 +51,7 @@ class Studio:
         self.snapshots = Snapshots(runs)
         self.hub = Hub(self.workers, self._paint, patience)
         self.jobs = Jobs(self.hub)
+        self._receiving = 0
 
     def _paint(self, wanted: Wanted) -> Any:
         return self.runs.get(wanted.run).picture(wanted.design)
@@ -77,12 +80,13 @@ class Studio:
             get("/static/{name:path}", self._file),
             WebSocketRoute("/ws", self._socket),
             get("/api/state", self._state),
-            post("/api/runs/{run}/find", self._told(sliders.find)),
-            post("/api/runs/{run}/teach", self._told(sliders.teach)),
-            post("/api/runs/{run}/directions/rename", self._told(sliders.rename)),
-            post("/api/runs/{run}/directions/remove", self._told(sliders.remove)),
+            post("/api/runs/{run}/find", self._told(sliders.find, changes=True)),
+            post("/api/runs/{run}/teach", self._told(sliders.teach, changes=True)),
+            post("/api/runs/{run}/directions/rename", self._told(sliders.rename, changes=True)),
+            post("/api/runs/{run}/directions/remove", self._told(sliders.remove, changes=True)),
             post("/api/runs/{run}/sheet", self._told(pictures.sheet)),
             post("/api/runs/{run}/fold", self._told(lambda runs, _, given: pictures.fold(runs, given))),
+            post("/api/runs/{run}/nearest", self._told(lambda runs, _, given: pictures.nearest(runs, given))),
             post("/api/runs/{run}/picture", self._picture),
             post("/api/runs/{run}/recipe", self._recipe),
             post("/api/runs/{run}/morph", self._morph),
@@ -91,6 +95,7 @@ class Studio:
             post("/api/snapshots", self._keep),
             post("/api/snapshots/{id}/remove", self._forget),
             get("/api/snapshots/{id}.png", self._thumbnail),
+            post("/api/runs/{run}/photo", self._photo),
             post("/api/train", self._train),
             post("/api/jobs/{job}/cancel", self._cancel),
         ]
@@ -129,12 +134,20 @@ class Studio:
 
     # ---- designs
 
-    def _told(self, function: Callable[[Runs, str, Reader], dict[str, Any]]) -> Handler:
+    def _told(self, function: Callable[[Runs, str, Reader], dict[str, Any]], changes: bool = False) -> Handler:
+        """What a function of runs says. changes: the other pages shall look again."""
+
         async def handler(request: Request) -> Response:
             given = await wire.asked(request)
-            return JSONResponse(await self.workers.later(function, self.runs, request.path_params["run"], given))
+            answer = await self.workers.later(function, self.runs, request.path_params["run"], given)
+            if changes:
+                self._look_again()
+            return JSONResponse(answer)
 
         return handler
+
+    def _look_again(self) -> None:
+        self.hub.tell("runs", {"type": "runs"})
 
     async def _picture(self, request: Request) -> Response:
         png = await self.workers.later(pictures.picture, self.runs, await wire.asked(request))
@@ -163,13 +176,13 @@ class Studio:
         given = await wire.asked(request)
         name, wanted = wire.name(given, "name"), given.part("design")
         kept = await self.workers.later(lambda: self.snapshots.keep(name, Wanted.read(wanted)))
-        self.hub.tell("runs", {"type": "runs"})
+        self._look_again()
         return JSONResponse(kept)
 
     async def _forget(self, request: Request) -> Response:
         await wire.asked(request)
         await self.workers.later(self.snapshots.remove, request.path_params["id"])
-        self.hub.tell("runs", {"type": "runs"})
+        self._look_again()
         return JSONResponse({})
 
     async def _thumbnail(self, request: Request) -> Response:
@@ -178,13 +191,29 @@ class Studio:
 
     # ---- long work
 
+    async def _photo(self, request: Request) -> Response:
+        run = request.path_params["run"]
+        if self._receiving >= _MOST_UPLOADS:
+            raise RefusedError(503, "other photos are arriving; try again in a moment")
+        self._receiving += 1
+        try:
+            raw = await wire.body(request, photos.MOST_BYTES)
+        finally:
+            self._receiving -= 1
+        x = await self.workers.later(photos.read, self.runs, run, raw)
+
+        async def work(job: Job) -> None:
+            await photos.invert(job, x, run, self.runs, self.workers)
+
+        return JSONResponse({"job": self.jobs.start("photo", work)})
+
     async def _train(self, request: Request) -> Response:
         given = await wire.asked(request)
         asked = await self.workers.later(lambda: Training.read(given, trainings.offered(self.data)))
 
         async def work(job: Job) -> None:
             await trainings.train(job, asked, self.workers, self.runs)
-            self.hub.tell("runs", {"type": "runs"})
+            self._look_again()
 
         return JSONResponse({"job": self.jobs.start("train", work)})
 

@@ -1,4 +1,4 @@
-"""Who may talk to the server: a page it served itself, to an address that is its own, with the token where there is one.
+"""Who may talk to the server: a page it served itself, at an address that is its own, with the token if there is one.
 
 A page from elsewhere that is open in the same browser can send requests to loopback, and a name of its own that
 suddenly points to loopback (DNS rebinding) makes it look like the same origin. So Host must be an address that no

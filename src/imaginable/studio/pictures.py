@@ -45,7 +45,7 @@ def told(served: Served, design: Design) -> Design:
 
 
 def fold(runs: Runs, given: Reader) -> Answer:
-    wanted = Wanted.read(given)
+    wanted = Wanted.of(given)
     return {"code": list(folded(runs.get(wanted.run), wanted.design).code or ())}
 
 
@@ -81,17 +81,30 @@ def _label(served: Served, design: Design) -> str | None:
     return served.whole(design).label
 
 
+def nearest(runs: Runs, given: Reader) -> Answer:
+    """The training pictures nearest to a design's: is it a copy?"""
+    wanted = Wanted.of(given)
+    served = runs.get(wanted.run)
+    found, verdict = served.neighbours().nearest(served.picture(wanted.design))
+    return {
+        "pictures": [wire.data_url(one.picture) for one in found],
+        "names": [one.name for one in found],
+        "distances": [one.distance for one in found],
+        "verdict": verdict,
+    }
+
+
 # ---- downloads
 
 
 def picture(runs: Runs, given: Reader) -> bytes:
-    wanted = Wanted.read(given)
+    wanted = Wanted.of(given)
     served = runs.get(wanted.run)
     return _design.png(served.model, served.whole(wanted.design), served.book)
 
 
 def recipe(runs: Runs, given: Reader) -> bytes:
-    wanted = Wanted.read(given)
+    wanted = Wanted.of(given)
     served = runs.get(wanted.run)
     content = _design.recipe(served.model, served.whole(wanted.design), served.book)
     return _design.recipe_text(content).encode()

@@ -18,6 +18,7 @@ from imaginable.apps import _design
 from imaginable.apps._book import Book, described
 from imaginable.apps._design import Design
 from imaginable.apps._found import spread
+from imaginable.apps._neighbours import Neighbours
 from imaginable.core.errors import UserError
 from imaginable.latent.directions import Direction
 from imaginable.methods._method import Decodes, Encodes
@@ -30,15 +31,24 @@ Stamp = tuple[tuple[int, int], ...]
 
 
 @dataclass
+class Known:
+    """What is computed of a run's data once it is needed, and then kept: it takes seconds."""
+
+    spread: Tensor | None = None
+    neighbours: Neighbours | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+@dataclass
 class Served:
-    """A run in memory. stamp: of its files when they were read. known: codes of its data, once they were needed."""
+    """A run in memory. stamp: of its files when they were read."""
 
     id: str
     folder: Path
     model: Model
     book: Book
     stamp: Stamp
-    known: dict[str, Tensor] = field(default_factory=dict)
+    known: Known = field(default_factory=Known)
 
     def __post_init__(self) -> None:
         self._drawn = lru_cache(_SEEDS)(self._draw)
@@ -60,9 +70,16 @@ class Served:
 
     def spread(self) -> Tensor:
         """Codes as they occur, (n, *code shape)."""
-        if "spread" not in self.known:
-            self.known["spread"] = spread(self.model, self.folder)
-        return self.known["spread"]
+        with self.known.lock:
+            if self.known.spread is None:
+                self.known.spread = spread(self.model, self.folder)
+            return self.known.spread
+
+    def neighbours(self) -> Neighbours:
+        with self.known.lock:
+            if self.known.neighbours is None:
+                self.known.neighbours = Neighbours.of(self.model, self.folder)
+            return self.known.neighbours
 
     def about(self) -> dict[str, Any]:
         """What the page is told of it."""
@@ -100,7 +117,7 @@ def _said(model: Model) -> str:
 
 
 class Runs:
-    """Those named when the studio was started, or all of runs/*, and those trained here. Called from several threads."""
+    """Those named when the studio was started, or all of runs/*, and those trained here. For several threads."""
 
     def __init__(self, named: Sequence[Path] = ()) -> None:
         self._named = list(named)
@@ -111,6 +128,7 @@ class Runs:
         self._lock = threading.RLock()
         for folder in self._named:
             self.get(self._admit(folder))
+        self.look()
 
     def add(self, folder: Path) -> dict[str, Any]:
         """A run that was trained here."""
@@ -155,9 +173,7 @@ class Runs:
         with self._lock:
             stamp, served = _stamp(folder), self._served.get(id)
             if stamp is None:
-                raise UserError(
-                    f"run {id}: its folder is gone or its model unreadable; bring it back, or go on with another"
-                )
+                raise UserError(f"run {id}: its folder or its model is gone; bring it back, or go on with another")
             if served is None or served.stamp != stamp:
                 model = _loaded(folder)
                 served = Served(id, folder, model, Book.of(model), stamp)

@@ -7,7 +7,7 @@ import re
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +114,6 @@ class Progress:
     total: int = 0
     shown: Path | None = None
     seen: int = 0
-    news: dict[str, Any] = field(default_factory=dict)
 
     def look(self) -> dict[str, Any]:
         """What is new since the last look."""

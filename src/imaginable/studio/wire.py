@@ -104,8 +104,10 @@ class Wanted:
         items(full, "moves", 0, MOST_MOVES)
         return cls(full.text("run"), Design.read(full))
 
-    def mapping(self) -> dict[str, Any]:
-        return mapping(self.run, self.design)
+    @classmethod
+    def of(cls, given: Reader) -> Wanted:
+        """The design that a request is about."""
+        return cls.read(given.part("design"))
 
 
 def mapping(run: str, design: Design) -> dict[str, Any]:

@@ -14,11 +14,12 @@ _MOST_WAITING = 32
 
 
 class Workers:
-    """One thread for pictures under a slider, two for all else: a long search must not hold a slider up."""
+    """A thread for pictures under a slider, two for requests, one for what takes minutes: none holds another up."""
 
     def __init__(self) -> None:
         self._quick = ThreadPoolExecutor(1, "picture")
-        self._slow = ThreadPoolExecutor(2, "work")
+        self._slow = ThreadPoolExecutor(2, "request")
+        self._long = ThreadPoolExecutor(1, "job")
         self._waiting = 0
 
     async def now(self, function: Callable[..., T], *given: Any) -> T:
@@ -33,6 +34,9 @@ class Workers:
         finally:
             self._waiting -= 1
 
+    async def long(self, function: Callable[..., T], *given: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._long, function, *given)
+
     def close(self) -> None:
-        for pool in (self._quick, self._slow):
+        for pool in (self._quick, self._slow, self._long):
             pool.shutdown(wait=False, cancel_futures=True)

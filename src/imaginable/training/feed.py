@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import torch
 
 from imaginable.core import distributed, seeds
 from imaginable.core.types import Batch
@@ -34,6 +35,8 @@ class Feed:
         """This rank's part of the batch at positions seen .. seen + batch."""
         mine = self._batch // distributed.ranks()
         start = seen + mine * distributed.rank()
+        if not len(self._dataset.train):  # the method makes its own items
+            return Batch(torch.empty(mine, 0))
         parts = [self._at(position, start + mine) for position in self._starts(start, start + mine)]
         index = np.concatenate([part[0] for part in parts])
         mirrored = np.concatenate([part[1] for part in parts]) if self._flip else None

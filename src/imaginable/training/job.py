@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
@@ -63,6 +64,8 @@ class Job(Generic[M]):
     """the run's folder"""
     start_from: str | None = None
     """begin with the weights of this run's model (fine-tuning)"""
+    given: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """what the method needs: folders of other runs, by the names in its `needs`"""
 
     @property
     def folder(self) -> Path:
@@ -70,6 +73,7 @@ class Job(Generic[M]):
 
     def check(self) -> None:
         """Raises UserError for values no run could have."""
+        _refuse_missing_models(self.method, self.given)
         for part in (self.method, self.data, self.training):
             _refuse_senseless_numbers(part)
         training = self.training
@@ -89,6 +93,16 @@ class Job(Generic[M]):
             own = training.batch // distributed.ranks()
             if own % training.micro_batch:
                 raise UserError(f"--micro-batch {training.micro_batch} does not divide the {own} images of a step")
+
+
+def _refuse_missing_models(method: Method[Any], given: Mapping[str, str]) -> None:
+    who = name_of(method)
+    for name in method.needs:
+        if not given.get(name):
+            raise UserError(f"{who} needs a trained {name}: name its run, such as --{name} runs/shoes")
+    for name in given:
+        if name not in method.needs:
+            raise UserError(f"--{name} {given[name]}: {who} needs no such model")
 
 
 def _refuse_senseless_numbers(part: Any) -> None:
@@ -120,6 +134,9 @@ def load(path: Path) -> Job[Any]:
     method = config.from_mapping(find(str(fields.pop("name", ""))), fields, f"{path}: method")
     for name, cls in (("data", DataOptions), ("training", Training)):
         mapping[name] = config.from_mapping(cls, mapping.get(name, {}), f"{path}: {name}")
+    given = mapping.get("given", {})
+    if not isinstance(given, dict) or not all(isinstance(word, str) for pair in given.items() for word in pair):
+        raise UserError(f"{path}: given: names and folders of runs were expected, found {given!r}")
     known = {field.name for field in dataclasses.fields(Job)}
     unknown = [key for key in mapping if key not in known]
     if unknown or "run" not in mapping:

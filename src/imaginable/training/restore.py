@@ -33,6 +33,7 @@ def environment(state: State) -> dict[str, Any]:
         "processor": torch.backends.cpu.get_cpu_capability(),
         "threads": torch.get_num_threads(),
         "ranks": distributed.ranks(),
+        **{f"model of the {name}": one.sha256 for name, one in state.given.items()},
     }
 
 

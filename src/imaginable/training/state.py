@@ -14,6 +14,7 @@ from imaginable.core import distributed, fast, seeds
 from imaginable.core.types import Batch, DataSpec, Loss, Progress
 from imaginable.methods._method import Phase
 from imaginable.nn.freeze import Players
+from imaginable.training import given
 from imaginable.training.average import Averages
 from imaginable.training.feed import Feed
 from imaginable.training.job import Job
@@ -41,7 +42,11 @@ class State:
         self.device = fast.choose_device(training.device)
         self.precision = fast.choose_precision(training.precision, self.device)
         torch.manual_seed(seeds.derive(training.seed, "weights"))
-        self.networks: nn.Module = job.method.networks(spec, {})
+        self.given = given.load(job)
+        for one in self.given.values():
+            fast.channels_last(one.trained.networks.to(self.device))
+        trained = {name: one.trained for name, one in self.given.items()}
+        self.networks: nn.Module = job.method.networks(spec, trained)
         fast.channels_last(self.networks.to(self.device))
         self.phases: tuple[Phase[Any], ...] = job.method.phases()
         self.rules = job.method.optimizers()

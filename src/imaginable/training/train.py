@@ -20,7 +20,7 @@ from imaginable.data.dataset import Dataset
 from imaginable.data.prepare import prepare
 from imaginable.methods import _storage
 from imaginable.methods._method import Trained
-from imaginable.training import best, game_health, health, snapshot
+from imaginable.training import best, game_health, given, health, snapshot
 from imaginable.training import job as jobs
 from imaginable.training.feed import Feed
 from imaginable.training.health import Diagnosis
@@ -51,6 +51,8 @@ class Report:
 
 def load_data(job: Job[Any], say: Callable[[str], None] | None = None) -> Dataset:
     """The job's data, fit for its method; prepared by one process, then found by the others."""
+    if not job.method.consumes:
+        return given.without_items(job)
     with distributed.first_alone():
         dataset = prepare(job.data, sizes=job.method.sizes.takes, say=say)
     job.method.check(dataset.spec)
@@ -157,12 +159,13 @@ def _share(state: State, dataset: Dataset, run: Run) -> tuple[Path | None, Diagn
     trained = Trained(state.job.method, state.averages.networks, state.spec)
     about = {
         "run": run.folder.name,
-        "data": state.job.data.source,
+        "data": state.job.data.source or f"made by {', '.join(state.job.given.values())}",
         "fit": state.job.data.fit,
         "background": state.job.data.background,
         "binarise": state.job.data.binarise,
         "seed": state.job.training.seed,
         "images_seen": state.seen,
+        **{name: one.sha256 for name, one in state.given.items()},
         "note": "Pictures made by this model are synthetic.",
     }
     _storage.save(trained, run.model, about)

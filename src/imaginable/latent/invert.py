@@ -1,0 +1,137 @@
+"""Finding the code of an item: descent on the code itself, from several starts.
+
+Zhu et al. 2016, "Generative Visual Manipulation on the Natural Image Manifold", arXiv:1609.03552, section 3.1: an
+encoder's code as a start, then optimisation of pixels and features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+Decode = Callable[[Tensor, Tensor | None], Tensor]
+"""codes (n, *code shape) and labels (n,), if there are any, to items (n, *shape) in [-1, 1], with gradients"""
+Features = Callable[[Tensor], Tensor]
+
+BLOCK = 64
+"""codes that are decoded at once, at most: what bounds the memory"""
+_RACE = 0.2
+"""of the steps that all starts are taken; the best goes on alone"""
+_FEATURES = 0.1
+"""weight of the features' error, relative to that of the start, where that of the pixels is 1 at the start"""
+_FAR = 0.1
+"""weight of the squared length beyond `reach`, in units of it, where the pixels' error is 1 at the start"""
+_RISE, _FALL = 0.05, 0.5
+"""shares of the steps in which the rate rises, and falls"""
+
+
+@dataclass(frozen=True)
+class Found:
+    """codes (n, *code shape). before, error: (n,) mean squared errors of the items they decode to, in units where the
+    whole range is 1: of the best start as it was, and of what it became."""
+
+    codes: Tensor
+    before: Tensor
+    error: Tensor
+
+
+def refine(
+    decode: Decode,
+    x: Tensor,
+    starts: Tensor,
+    *,
+    label: Tensor | None = None,
+    features: Features | None = None,
+    reach: float | None = None,
+    steps: int = 200,
+    lr: float = 0.05,
+    on_step: Callable[[int, int], None] | None = None,
+) -> Found:
+    """Codes of x (n, *shape), none worse than the best of its starts (starts, n, *code shape).
+
+    features: their error is descended together with that of the pixels. reach: the length beyond which a code is not
+    plausible, and made to pay. on_step: told the steps done and all there are; it may raise to stop.
+    """
+    each = max(1, BLOCK // len(starts))
+    rows = [torch.arange(at, min(at + each, len(x))) for at in range(0, len(x), each)]
+    parts = []
+    for number, own in enumerate(rows):
+
+        def told(step: int, done: int = number * steps) -> None:
+            if on_step:
+                on_step(done + step, len(rows) * steps)
+
+        search = _Search(decode, x[own], None if label is None else label[own], features, reach, lr)
+        parts.append(search.run(starts[:, own], steps, told))
+    return Found(*(torch.cat(column) for column in zip(*parts, strict=True)))
+
+
+@dataclass(frozen=True)
+class _Search:
+    decode: Decode
+    x: Tensor
+    label: Tensor | None
+    features: Features | None
+    reach: float | None
+    lr: float
+
+    def run(self, starts: Tensor, steps: int, told: Callable[[int], None]) -> tuple[Tensor, Tensor, Tensor]:
+        """All starts race for a while; the best of each item goes on."""
+        count, race = len(starts), round(_RACE * steps) if len(starts) > 1 else 0
+        codes, before, error = self._descend(starts.flatten(0, 1), count, race, steps, told)
+        errors = error.view(count, -1)
+        best, items = errors.argmin(0), torch.arange(errors.shape[1])
+        chosen = codes.view(starts.shape)[best, items]
+        # told beyond the race's steps, since those are behind
+        chosen, _, last = self._descend(chosen, 1, steps - race, steps, lambda step: told(race + step))
+        return chosen, before.view(count, -1).min(0).values, last
+
+    def _descend(
+        self, starts: Tensor, count: int, steps: int, total: int, told: Callable[[int], None]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Best codes on the way from the starts, their errors at first and at best. `count` starts for each item."""
+        x = self.x.repeat(count, *(1,) * (self.x.ndim - 1))
+        label = None if self.label is None else self.label.repeat(count)
+        wanted = None if self.features is None else self.features(x).detach()
+        codes = starts.clone().requires_grad_(True)
+        adam = torch.optim.Adam([codes], lr=self.lr, betas=(0.9, 0.99))
+        best, error, first, scale = starts.clone(), torch.full((len(x),), torch.inf), torch.empty(0), None
+        for step in range(steps + 1):
+            last = step == steps
+            with torch.set_grad_enabled(not last):
+                made = self.decode(codes, label)
+                pixels = _distance(made, x) / 4  # from -1 to 1 is the whole range
+            now = pixels.detach()
+            better = now < error
+            error = torch.where(better, now, error)
+            best[better] = codes.detach()[better]
+            if step == 0:
+                first = now
+            if last:
+                break
+            loss = pixels / first.clamp(min=1e-6)
+            if self.features is not None and wanted is not None:
+                off = _distance(self.features(made), wanted)
+                scale = off.detach().clamp(min=1e-12) if scale is None else scale
+                loss = loss + _FEATURES * off / scale
+            if self.reach is not None:
+                loss = loss + _FAR * (codes.flatten(1).norm(dim=1) / self.reach - 1).clamp(min=0).square()
+            adam.param_groups[0]["lr"] = self.lr * _rate(step, steps)
+            (codes.grad,) = torch.autograd.grad(loss.sum(), codes)  # items are independent: a sum is all their descents
+            adam.step()
+            told(step + 1)
+        return best, first, error
+
+
+def _rate(step: int, steps: int) -> float:
+    """Rises, stays at 1, and falls to 0."""
+    left = (steps - step) / steps
+    return min(1.0, (step + 1) / (_RISE * steps + 1), left / _FALL)
+
+
+def _distance(one: Tensor, two: Tensor) -> Tensor:
+    """Mean squared difference of each item, (n,)."""
+    return (one - two).square().flatten(1).mean(1)
