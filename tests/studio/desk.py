@@ -24,7 +24,7 @@ from imaginable.studio.server import listen, server
 
 CHROMIUM = Path(os.environ.get("IMAGINABLE_CHROMIUM", "/usr/bin/chromium"))
 FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
-PATIENCE = 30_000  # milliseconds; the machine may be busy
+PATIENCE = 20_000  # milliseconds; the machine may be busy
 MODELS = ("vae", "conditional_vae")
 SMALL: dict[str, Any] = {"width": 8, "latents": 4, "size": 16, "limit": 40, "batch": 8, "images": 64, "precision": "float32"}
 # Which pictures were asked for and drawn, by pane, as the page announces them.
@@ -58,7 +58,7 @@ class Room:
             assert self._thread.is_alive()
 
     def end(self) -> None:
-        self.running.should_exit = self.running.force_exit = True
+        self.running.should_exit = True
         self._thread.join(30)
 
     @property

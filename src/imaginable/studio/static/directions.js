@@ -20,7 +20,7 @@ export class Directions {
   find(anchor) {
     const run = this.#table.active;
     menu(anchor, WAYS.map(([text, kind]) => [text, () => attempt(async () => {
-      say("Looking for sliders …");
+      say("Looking for sliders; this can take a minute …", "busy");
       const before = this.#table.run(run).directions.length;
       const { directions } = await api.find(run, kind, COUNT);
       this.#table.setDirections(run, directions);

@@ -67,6 +67,7 @@ export function say(text, kind = "") {
   line.textContent = text;
   line.className = `${line.id || "dialog-note"} shown ${kind}`;
   clearTimeout(statusTimer);
+  if (kind === "busy") return; // until there is something else to say
   statusTimer = setTimeout(() => line.classList.remove("shown"), kind === "bad" ? 9000 : 4500);
 }
 

@@ -11,7 +11,7 @@ export class Pane {
   #socket;
   #wish = null;
   #asked = null;
-  #shownSeq = 0;
+  #shownSeq = lastSeq; // what another pane of this number asked for is not its own
   #lastDesign = "";
 
   constructor(socket, index, { label }) {
@@ -26,22 +26,25 @@ export class Pane {
     const text = JSON.stringify(design);
     if (text === this.#lastDesign) return;
     this.#lastDesign = text;
-    this.#wish = { seq: ++lastSeq, design };
-    this.#announce("asked", this.#wish.seq);
-    this.#next();
+    this.#want(design);
+  }
+
+  /** The same once more: the model behind it may have changed. */
+  again() {
+    if (this.#lastDesign) this.#want(JSON.parse(this.#lastDesign));
   }
 
   /** After a lost socket: what was asked will not be answered any more. */
-  again() {
-    const wish = this.#wish ?? this.#asked;
-    const design = wish?.design ?? (this.#lastDesign ? JSON.parse(this.#lastDesign) : null);
+  restart() {
     this.#asked = null;
-    this.#wish = design && { seq: ++lastSeq, design };
-    this.#next();
+    this.again();
   }
 
-  /** Forgets what it showed, so that the same design is asked again: the model behind it may have changed. */
-  refresh() { this.again(); }
+  #want(design) {
+    this.#wish = { seq: ++lastSeq, design };
+    this.#announce("asked", lastSeq);
+    this.#next();
+  }
 
   #next() {
     if (this.#asked || !this.#wish) return;
@@ -90,10 +93,10 @@ export class Stage {
     table.addEventListener("active", () => this.#mark());
     socket.addEventListener("frame", ({ detail }) => this.#pane(detail.pane)?.show(detail));
     socket.addEventListener("news", ({ detail }) => { if (detail.type === "error") this.#failed(detail); });
-    socket.addEventListener("open", () => this.#all().forEach((pane) => pane.again()));
+    socket.addEventListener("open", () => this.#all().forEach((pane) => pane.restart()));
   }
 
-  refresh() { this.#all().forEach((pane) => pane.refresh()); }
+  refresh() { this.#all().forEach((pane) => pane.again()); }
   #all() { return [...[...this.panes.values()].map(({ pane }) => pane), ...this.extra.values()]; }
   #pane(index) { return this.#all().find((pane) => pane.index === index); }
 

@@ -47,7 +47,7 @@ export function moreLikeThis(table) {
   const id = table.active;
   if (!id) return;
   const design = table.design(id);
-  const { box, body, foot, close } = dialog("More like this", { wide: true, about: "Click one to go on with it." });
+  const { body, foot, close } = dialog("More like this", { wide: true, about: "Click one to go on with it." });
   let starts = [];
   const sheet = grid("Variations", { pick: (index) => { table.begin(id, starts[index]); close(); say("Going on from that one."); } });
   const spread = el("select", { class: "field", aria: { label: "How different" } },
@@ -58,7 +58,7 @@ export function moreLikeThis(table) {
     const answer = await api.sheet(id, wish);
     starts = answer.starts;
     sheet.fill(answer.pictures, (index) => `Variation ${index + 1}`);
-    if (box.open && !box.contains(document.activeElement)) sheet.items()[0]?.focus();
+    if (document.activeElement !== spread) sheet.items()[0]?.focus();
   }, { busy: others });
   const others = button("Others", load);
   spread.onchange = load;
