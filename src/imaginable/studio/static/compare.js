@@ -18,6 +18,7 @@ export class Compare {
     table.addEventListener("server", () => this.#checkStill());
     addEventListener("keydown", (event) => this.#hold(event, true));
     addEventListener("keyup", (event) => this.#hold(event, false));
+    addEventListener("blur", () => { if (this.#pane) this.#clip(); }); // the key may be let go elsewhere
   }
 
   with(snapshot) {

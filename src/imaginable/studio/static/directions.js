@@ -1,7 +1,7 @@
 // What can be done with sliders besides moving them: find, lock, name, remove, save.
 
 import * as api from "./api.js";
-import { ask, attempt, dialog, el, button, menu, say } from "./dom.js";
+import { ask, attempt, button, dialog, el, menu, say, spoken } from "./dom.js";
 import { keyOf } from "./state.js";
 
 const COUNT = 8;
@@ -39,7 +39,7 @@ export class Directions {
       const codes = await Promise.all(designs.map((design) => api.fold(design)));
       const others = (moves) => moves.filter((move) => keyOf(move) !== keyOf(slider)).map((move) => ({ ...move, amount: 0 }));
       table.fold(designs, codes, (moves) => [...others(moves), { name: slider.name, run: slider.run, amount: 0, locked: !locked }]);
-      const what = locked ? `${slider.name} is free again` : `${slider.name} is held still`;
+      const what = `${spoken(slider.name)} is ${locked ? "free again" : "held still"}`;
       say(moved.length ? `${what}; this picture is kept as the new starting point.` : `${what}.`);
     }, { busy: control });
   }

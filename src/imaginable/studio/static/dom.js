@@ -152,4 +152,6 @@ function place(list, at) {
 }
 
 export const figure = (value, digits = 2) => Number(value).toFixed(digits).replace("-", "−");
+/** Names of factors are made for files; a person reads words. */
+export const spoken = (name) => name.replaceAll("_", " ");
 export const typing = (event) => event.target.matches?.("input:not([type=range]):not([type=checkbox]), textarea, select");

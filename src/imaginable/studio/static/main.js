@@ -165,6 +165,15 @@ socket.addEventListener("away", () => {
     $("away").hidden = false;
   }, AWAY_AFTER_MS);
 });
-socket.addEventListener("news", ({ detail }) => { if (detail.type === "runs") refresh().then(() => stage.refresh()); });
+socket.addEventListener("news", ({ detail }) => {
+  if (detail.type === "runs") refresh().then(() => stage.refresh());
+  if (detail.type === "error") later(refresh); // a run may have vanished
+});
+
+let waiting = 0;
+function later(doing) {
+  clearTimeout(waiting);
+  waiting = setTimeout(doing, 500);
+}
 
 socket.connect();

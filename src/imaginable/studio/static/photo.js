@@ -59,7 +59,7 @@ class Recovery {
 
   #finish(result) {
     this.#done = true;
-    this.code = result.code;
+    this.result = result;
     [result.original, result.encoded, result.refined].forEach((source, index) => this.places[index].show(source));
     this.bar.hidden = true;
     this.line.textContent = result.verdict;
@@ -78,7 +78,7 @@ class Recovery {
   }
 
   #edit() {
-    this.#table.begin(this.#run.id, { code: this.code }, { label: null });
+    this.#table.begin(this.#run.id, { code: this.result.code }, { label: this.result.label ?? null });
     this.dialog.close();
     say("Your photo is on the table: move the sliders.");
   }

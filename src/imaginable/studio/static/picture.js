@@ -3,7 +3,7 @@
 // A pane asks for one picture at a time and remembers only the newest wish meanwhile (latest wins); an answer older
 // than what is shown is dropped. So a slow server is never buried in requests and a stale state is never shown.
 
-import { $, el, say } from "./dom.js";
+import { $, el, say, spoken } from "./dom.js";
 
 let lastSeq = 0;
 
@@ -18,7 +18,7 @@ export class Pane {
     this.#socket = socket;
     this.index = String(index);
     this.canvas = el("canvas", { width: 64, height: 64, role: "img", aria: { label } });
-    this.context = this.canvas.getContext("2d", { alpha: false, desynchronized: true });
+    this.context = this.canvas.getContext("2d", { alpha: false });
   }
 
   /** The picture of this design, as soon as it can be had. */
@@ -149,7 +149,7 @@ export class Stage {
     for (const run of this.#table.shown) {
       const { pane, note } = this.panes.get(run.id);
       const unknown = this.#table.unknown(run);
-      note.textContent = warning(run) || (unknown.length ? `does not know ${unknown.join(", ")}` : "");
+      note.textContent = warning(run) || (unknown.length ? `does not know ${unknown.map(spoken).join(", ")}` : "");
       if (!run.gone) pane.ask(this.#table.design(run.id));
     }
   }

@@ -81,7 +81,7 @@ export async function nearest(table) {
     verdict.textContent = answer.verdict;
     sheet.replaceChildren(...answer.pictures.map((source, index) => el("figure", { class: "cell still" },
       el("img", { src: source, alt: `Training picture ${answer.names[index]}` }),
-      el("figcaption", {}, el("span", {}, answer.names[index]), el("span", { class: "muted" }, figure(answer.distances[index], 3))))));
+      el("figcaption", {}, el("span", {}, answer.names[index]), el("span", { class: "muted" }, figure(answer.distances[index], answer.distances[index] < 1 ? 3 : 1))))));
   } catch (error) {
     verdict.textContent = error.message;
   }

@@ -87,7 +87,17 @@ export class Table extends EventTarget {
 
   // --- the design
 
-  start(id) { return this.world.starts[id] ?? FIRST; }
+  /** Where a run's design starts, without what the run cannot do (it may have been trained anew since). */
+  start(id, world = this.world) {
+    const run = this.run(id);
+    const { start, label, truncation } = world.starts[id] ?? FIRST;
+    return {
+      start: "code" in start && start.code.length !== run?.latents ? FIRST.start : start,
+      label: run?.classes.includes(label) ? label : null,
+      truncation: run?.gaussian ? truncation : null,
+    };
+  }
+
   move(slider) {
     return this.world.moves.find((move) => keyOf(move) === keyOf(slider))
       ?? { name: slider.name, run: slider.run, amount: 0, locked: false };
@@ -96,7 +106,7 @@ export class Table extends EventTarget {
   design(id, world = this.world) {
     const run = this.run(id);
     const moves = world.moves.filter((move) => (move.amount || move.locked) && this.knows(run, move));
-    return { run: id, ...(world.starts[id] ?? FIRST), moves: moves.map(({ name, amount, locked }) => ({ name, amount, locked })) };
+    return { run: id, ...this.start(id, world), moves: moves.map(({ name, amount, locked }) => ({ name, amount, locked })) };
   }
 
   unknown(run) {

@@ -3,6 +3,8 @@
 import * as api from "./api.js";
 import { $, attempt, button, dialog, el, say } from "./dom.js";
 
+const ROLL_CALL_MS = 4_000;
+
 /** The server's jobs as the socket tells of them; the newest news of each is kept. */
 export class Jobs {
   #news = new Map();
@@ -10,6 +12,14 @@ export class Jobs {
 
   constructor(socket) {
     socket.addEventListener("news", ({ detail }) => { if (detail.type === "job") this.#tell(detail); });
+    socket.addEventListener("open", () => this.#callRoll());
+  }
+
+  /** A server tells of its jobs at once; one that was begun anew does not know those of before. */
+  #callRoll() {
+    const before = [...this.#news.values()].filter((news) => news.state === "running");
+    setTimeout(() => before.filter((news) => this.#news.get(news.job) === news).forEach((news) =>
+      this.#tell({ ...news, state: "failed", error: "This ended when the server did." })), ROLL_CALL_MS);
   }
 
   #tell(news) {

@@ -1,6 +1,6 @@
 // The tray: where the design starts, and the sliders that change it.
 
-import { button, el, figure, icon, menu, typing } from "./dom.js";
+import { button, el, figure, icon, menu, spoken, typing } from "./dom.js";
 import { keyOf } from "./state.js";
 
 const RANGE = 3;
@@ -100,18 +100,18 @@ export class Tray {
 
   #row(slider) {
     const key = keyOf(slider);
+    const words = spoken(slider.name);
     const set = (change, then) => { this.#table.live(this.#table.setMove(slider, change)); then?.(); };
     const reset = () => set({ amount: 0 }, () => this.#table.commit());
     const input = el("input", { type: "range", step: 0.05, id: `slider-${key.replace(/\s/g, "_")}`,
-      aria: { label: slider.name, describedby: null }, ondblclick: reset,
+      aria: { label: words }, ondblclick: reset,
       oninput: () => set({ amount: Number(input.value) }), onchange: () => this.#table.commit(key) });
-    input.removeAttribute("aria-describedby");
     const value = el("output", { class: "value", title: "Double-click to reset", ondblclick: reset });
-    const lock = button(`Lock ${slider.name}`, () => this.#doing.lock(slider, lock), { kind: "ghost square lock", wordless: true });
-    const more = button(`More for ${slider.name}`, () => menu(more, this.#items(slider, reset)),
+    const lock = button(`Lock ${words}`, () => this.#doing.lock(slider, lock), { kind: "ghost square lock", wordless: true });
+    const more = button(`More for ${words}`, () => menu(more, this.#items(slider, reset)),
       { image: "more", kind: "ghost square", wordless: true, aria: { haspopup: "menu" } });
     const many = this.#table.shown.length > 1 && slider.runs.length < this.#table.shown.length;
-    const name = el("label", { class: "slider-name", for: input.id }, slider.name);
+    const name = el("label", { class: "slider-name", for: input.id }, words);
     const origin = many ? el("span", { class: "tag" }, slider.runs.map((run) => run.name).join(", ")) : null;
     const weak = slider.weak ? el("p", { class: "weak" }, "Weak: too unsure to trust.") : null;
     const node = el("div", { class: `slider ${slider.weak ? "is-weak" : ""}`, data: { key } },
