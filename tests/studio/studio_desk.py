@@ -26,12 +26,20 @@ CHROMIUM = Path(os.environ.get("IMAGINABLE_CHROMIUM", "/usr/bin/chromium"))
 FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
 PATIENCE = 20_000  # milliseconds; the machine may be busy
 MODELS = ("vae", "conditional_vae")
-SMALL: dict[str, Any] = {"width": 8, "latents": 4, "size": 16, "limit": 40, "batch": 8, "images": 64, "precision": "float32"}
+SMALL: dict[str, Any] = {
+    "width": 8,
+    "latents": 4,
+    "size": 16,
+    "limit": 40,
+    "batch": 8,
+    "images": 64,
+    "precision": "float32",
+}
 # Which pictures were asked for and drawn, by pane, as the page announces them.
 WITNESS = """
 window.seen = {asked: [], drawn: []};
 for (const what of ["asked", "drawn"])
-  document.addEventListener(`imaginable:${what}`, (event) => window.seen[what].push([event.detail.pane, event.detail.seq]));
+  document.addEventListener(`imaginable:${what}`, ({detail}) => window.seen[what].push([detail.pane, detail.seq]));
 """
 SETTLED = """() => {
   const last = (list) => Object.fromEntries(list);
@@ -135,11 +143,6 @@ class Desk:
             self.button(button).click()
         chooser.value.set_files(file)
 
-    def post(self, path: str, content: dict[str, Any]) -> Any:
-        answer = self.page.request.post(path, data=content, headers={"origin": self.page.evaluate("location.origin")})
-        assert answer.ok, answer.text()
-        return answer.json()
-
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
@@ -162,14 +165,21 @@ def taught(run: Path, sliders: dict[str, float]) -> None:
         book = book.add(Direction(name, vector, "pointed", confidence, "accuracy", "20 clicks", named=True))
 
 
-@pytest.fixture(scope="module")
-def room(tmp_path_factory: pytest.TempPathFactory, trained: Callable[[str], Path]) -> Iterator[Room]:
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory, trained: Callable[[str], Path]) -> Path:
     """A VAE and a conditional one. Both know "sole"; the first knows a sure and an unsure slider besides."""
-    folder = tmp_path_factory.mktemp("room")
+    folder = tmp_path_factory.mktemp("models")
     shutil.copytree(trained("vae"), folder / "runs" / "vae")
     imaginable.train("conditional_vae", "digits", run=str(folder / "runs" / "conditional_vae"), **SMALL)
     taught(folder / "runs" / "vae", {"sole": 0.95, "toe": 0.9, "laces": 0.55})
     taught(folder / "runs" / "conditional_vae", {"sole": 0.85})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def room(tmp_path_factory: pytest.TempPathFactory, models: Path) -> Iterator[Room]:
+    folder = tmp_path_factory.mktemp("room")
+    shutil.copytree(models, folder, dirs_exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         room = Room(folder)
@@ -179,7 +189,7 @@ def room(tmp_path_factory: pytest.TempPathFactory, trained: Callable[[str], Path
 
 @pytest.fixture
 def desk(browser: Any, room: Room) -> Iterator[Desk]:
-    """The page as it opens: one model, whose slider "sole" was named before."""
+    """The page as it opens. When a test is over, nothing may have gone elsewhere, and nothing wrong."""
     context = browser.new_context(viewport={"width": 1280, "height": 860}, accept_downloads=True)
     desk = Desk(context.new_page()).open(room.url)
     yield desk
