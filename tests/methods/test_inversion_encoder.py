@@ -77,7 +77,7 @@ def test_both_terms_are_what_the_docstring_says(job: Job[Any]) -> None:
     again = generator.method.decode(generator.networks, found)  # type: ignore[attr-defined]
     code, picture = (found - z).square().mean(), (again - x).square().mean()
     torch.testing.assert_close(loss.terms["code"], code.detach())
-    torch.testing.assert_close(loss.total, code + 10 * picture)
+    torch.testing.assert_close(loss.total, code + 1.0 * picture)
 
 
 def test_a_generator_of_classes_is_asked_for_all_of_them(tiny_job: MakeJob, tmp_path: Path) -> None:

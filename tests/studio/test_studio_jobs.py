@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import shutil
+import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -15,11 +16,12 @@ import httpx
 import numpy as np
 import pytest
 from PIL import Image
-from studio_page import Page, ask, design, frame
+from studio_page import Page, ask, design, frame, opened
 from websockets.sync.client import ClientConnection
 
 from imaginable.apps import _fast_encoder
 from imaginable.studio import photos, trainings
+from imaginable.studio.runs import Runs
 from imaginable.training import checkpoint
 from imaginable.training.run import Run
 
@@ -33,7 +35,7 @@ def followed(
         message = socket.recv(seconds)
         if isinstance(message, str) and json.loads(message).get("job") == job:
             note |= json.loads(message)
-            if until(note):
+            if until(note) or over(note):
                 return note
 
 
@@ -75,7 +77,7 @@ def test_a_training_is_followed_and_its_run_is_there(page: Page, quick: None) ->
 
 def test_a_cancelled_training_is_saved_and_goes_on_where_it_was(page: Page, quick: None) -> None:
     with page.socket() as socket:
-        asked = {"data": "sneakers", "method": "vae", "minutes": 30, "size": 32, "run": "long"}
+        asked = {"data": "sneakers", "method": "vae", "minutes": 4, "size": 32, "run": "long"}
         job = page.told("/api/train", **asked)["job"]
         seen = followed(socket, job, lambda note: note["fraction"] > 0)
         assert 0 < seen["fraction"] < 0.5
@@ -111,7 +113,9 @@ def test_a_training_that_fails_says_why(page: Page, home: Path) -> None:
         ({"minutes": float(10**9)}, "minutes"),
         ({"size": 10**6}, "size"),
         ({"size": "64; rm"}, "size"),
-        ({"run": "///"}, "run"),
+        ({"method": "inversion_encoder"}, "method"),
+        ({"run": " \t"}, "run"),
+        ({"run": "a\nb"}, "run"),
         ({"run": ""}, "run"),
     ],
 )
@@ -121,6 +125,23 @@ def test_a_training_nobody_can_want_is_refused(page: Page, wrong: dict[str, Any]
     assert answer.status_code == 400
     assert said in answer.json()["error"]
     assert [path.name for path in Path("runs").iterdir()] == ["vae"]
+
+
+def test_ending_the_studio_lets_a_training_save(home: Path, static: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    obeying = (
+        "import pathlib, signal, sys, time\n"
+        "def save(*_):\n"
+        "    pathlib.Path('saved').touch()\n"
+        "    sys.exit(130)\n"
+        "signal.signal(signal.SIGINT, save)\n"
+        "print('ready', flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    monkeypatch.setattr(trainings.Training, "command", lambda self: [sys.executable, "-c", obeying])
+    with opened(Runs(), static) as page, page.socket() as socket:
+        job = page.told("/api/train", data="sneakers", method="vae", minutes=1, size=32, run="x")["job"]
+        assert followed(socket, job, lambda note: note["line"] == "ready")["state"] == "running"
+    assert (home / "saved").exists()
 
 
 # ---- photos
@@ -140,7 +161,8 @@ def test_a_photo_is_found_and_can_be_edited(page: Page, monkeypatch: pytest.Monk
         result = end["result"]
         assert result["error"] <= result["error_before"] + 1e-6
         assert result["yardstick"] > 0
-        assert "yardstick" in result["verdict"]
+        assert result["verdict"] == end["line"]
+        assert "error of a mean picture" in result["verdict"] or "yardstick" in result["verdict"]
         code = {"start": {"code": result["code"]}}
         socket.send(ask(1, design(**code)))
         while isinstance(message := socket.recv(10), str):
@@ -157,7 +179,7 @@ def test_a_photo_for_a_generator_trains_an_encoder_first_and_can_be_cancelled(
     with page.socket() as socket:
         assert page.run("dcgan")["encodes"] is False
         job = page.http.post("/api/runs/dcgan/photo", content=photo()).json()["job"]
-        note = followed(socket, job, lambda note: note["fraction"] > 0 or over(note))
+        note = followed(socket, job, lambda note: note["fraction"] > 0)
         assert "encoder" in note["line"], note
         socket.send(ask(4, design(run="dcgan")))  # a slider does not wait for it
         while isinstance(message := socket.recv(20), str):

@@ -208,17 +208,13 @@ def test_a_name_a_person_gives_stays_in_its_folder(traps: Page, name: str) -> No
     assert {f"{kept['id'].removeprefix('vae.')}{ending}" for ending in (".json", ".png")} < inside
 
 
-@pytest.mark.parametrize("name", ["../../out", "/tmp/out", "a/b\\c", "-rf", "CON:", "é*?", "."])
+@pytest.mark.parametrize("name", ["../../out", "/tmp/out", "a/b\\c", "-rf", "CON:", "é*?", ".", "..", "~"])
 def test_a_training_writes_under_runs_whatever_it_is_called(name: str) -> None:
     given = Reader({"data": "sneakers", "method": "vae", "minutes": 1, "run": name}, "request")
-    if name == ".":
-        with pytest.raises(UserError, match="run"):
-            Training.read(given, {"sneakers": "sneakers"})
-        return
     asked = Training.read(given, {"sneakers": "sneakers"})
     assert asked.folder.parent == Path("runs")
-    assert asked.folder.name.isprintable()
-    assert asked.folder.name[0] not in ".-"
+    assert asked.folder.name.replace("-", "").replace("_", "").isalnum()
+    assert asked.folder.name[0] != "-"
     assert asked.command()[3:6] == ["train", "vae", "sneakers"]
 
 

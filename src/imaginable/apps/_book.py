@@ -164,6 +164,7 @@ def _described(reader: Reader, vector: Tensor) -> Direction:
         reader.one_of("measure", get_args(Measure)),
         reader.text("about"),
         reader.flag("named"),
+        reader.maybe_number("reach") or 0.0,
     )
 
 

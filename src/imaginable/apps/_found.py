@@ -18,7 +18,7 @@ from imaginable.core.errors import UserError
 from imaginable.data import images
 from imaginable.data.dataset import Dataset
 from imaginable.latent import directions, traverse
-from imaginable.latent.directions import Direction
+from imaginable.latent.directions import Direction, Told
 from imaginable.methods._method import Encodes, Vitals
 from imaginable.model import Model
 from imaginable.training import job as jobs
@@ -150,9 +150,10 @@ def from_labels(model: Model, run: Path, say: Say = print, only: str | None = No
         names = ", ".join(one.name for one in everything_known(dataset)) or "none"
         raise UserError(f"{run}: its data has no label or factor {only or ''} to learn from (it has: {names})")
     codes, told = _told(model, run, dataset, known, say)
+    steps = directions.supervised(codes, [Told(torch.from_numpy(one.values), len(one.words)) for one in told])
     result = []
-    for one in told:
-        result += _of_words(one, codes) if one.words else _of_number(one, codes)
+    for one, step in zip(told, steps, strict=True):
+        result += _of_words(one, step, codes) if one.words else _of_number(one, step[0], codes)
     return result
 
 
@@ -171,28 +172,39 @@ def _told(model: Model, run: Path, dataset: Dataset, known: list[Known], say: Sa
     return codes, [Known(one.name, values[one.name], one.words) for one in known]
 
 
-def _of_number(known: Known, codes: Tensor) -> list[Direction]:
+def _of_number(known: Known, step: Tensor, codes: Tensor) -> list[Direction]:
     try:
-        vector, confidence = directions.linear(codes, torch.from_numpy(known.values))
+        confidence = directions.linear(codes, torch.from_numpy(known.values))
     except ValueError:
         return []
     about = f"R² {confidence:.2f} over {int(known.told.sum()):,} pictures, a fifth left out at a time"
-    return [Direction(known.name, vector, "supervised", confidence, "R²", about, named=True)]
+    values = known.values[known.told]
+    furthest = float(np.quantile(np.abs(values - values.mean()), 0.95) / values.std())
+    return [_taught(known.name, step, furthest, codes, confidence, "R²", about)]
 
 
-def _of_words(known: Known, codes: Tensor) -> list[Direction]:
+def _of_words(known: Known, steps: Tensor, codes: Tensor) -> list[Direction]:
     result = []
     told = torch.from_numpy(known.told)
-    for word in known.words if len(known.words) > 2 else known.words[-1:]:
+    # of two words, one slider says all
+    for word, step in list(zip(known.words, steps, strict=True))[0 if len(known.words) > 2 else -1 :]:
         chosen = torch.from_numpy(known.is_word(word))[told]
         try:
-            vector, confidence = directions.logistic(codes[told], chosen)
+            confidence = directions.logistic(codes[told], chosen)
         except ValueError:
             continue  # a word that is said of next to none
         about = f"balanced accuracy {confidence:.2f} over {len(chosen):,} pictures, a fifth left out at a time"
         name = word if known.name == "class" else f"{known.name}: {word}"
-        result.append(Direction(name[:60], vector, "supervised", confidence, "accuracy", about, named=True))
+        result.append(_taught(name[:60], step, 1.0, codes, confidence, "accuracy", about))
     return result
+
+
+def _taught(
+    name: str, step: Tensor, steps: float, codes: Tensor, confidence: float, measure: directions.Measure, about: str
+) -> Direction:
+    vector = directions.in_deviations(step, codes)
+    reach = steps * float(step.norm() / vector.norm().clamp_min(1e-12))
+    return Direction(name, vector, "supervised", confidence, measure, about, named=True, reach=reach)
 
 
 def _some(index: np.ndarray, count: int) -> np.ndarray:

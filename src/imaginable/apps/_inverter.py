@@ -125,6 +125,13 @@ class Inverter:
         after = self.model.decode_tensor(codes, told) if steps else before
         return Inverted(codes, told, before, after, _error(before, x), _error(after, x))
 
+    def refined_from_random(
+        self, x: Tensor, label: Tensor | None = None, steps: int = STEPS, on_step: OnStep | None = None
+    ) -> Found:
+        """What descent comes to without an encoder, from one random code of each picture."""
+        start = self.model.latents(len(x), seeds.derive("random start"), label=label)
+        return self._refine(x, start[None], label, steps, on_step)
+
     def yardstick(self, steps: int = STEPS, starts: int = STARTS, on_step: OnStep | None = None) -> Yardstick:
         """Of pictures the model made itself; kept for these weights and settings."""
         weights = {"encoder": self._weights(self.encoder)} if self.encoder is not self.model else {}
@@ -141,8 +148,7 @@ class Inverter:
         z = self.model.latents(OWN, seeds.derive("yardstick"), label=label)
         x = images.to_float(self.model.decode_array(z, label))  # rounded to bytes, as a photo is
         found = self.invert(x, label, steps=steps, starts=starts, on_step=on_step)
-        start = self.model.latents(OWN, seeds.derive("random start"), label=label)
-        random = self._refine(x, start[None], label, steps, on_step)
+        random = self.refined_from_random(x, label, steps, on_step)
         errors = (found.error_before, found.error, random.error, _error(x.mean(0), x))
         return Yardstick(*(float(error.mean()) for error in errors), n=OWN)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 
 from imaginable import model as models
 from imaginable.apps import _pictures
+from imaginable.apps._design import Design, recipe, recipe_text
 from imaginable.apps._fast_encoder import Cancelled
 from imaginable.apps._inverter import STARTS, STEPS, Inverted, Inverter, Yardstick
 from imaginable.apps._pictures import Pictures, Say
@@ -17,7 +17,6 @@ from imaginable.core import files
 from imaginable.core.errors import UserError
 from imaginable.data import images as pictures_out
 from imaginable.model import Model
-from imaginable.training.given import fingerprint
 
 SHOWN, COLUMNS = 64, 8
 
@@ -48,6 +47,8 @@ def invert(
     if images is not None and images < 1:
         raise UserError(f"--images {images}: must be at least 1")
     model = models.load(run)
+    model.code_shape_or_refuse()
+    model.labels(label, 1)  # a class it does not know is refused before minutes go into an encoder
     given = _pictures.read(pictures, model, say)
     with stopping_at_sigint() as stopped:
         try:
@@ -63,7 +64,7 @@ def invert(
         own = yardstick.encoded if fast else yardstick.refined
         say(f"{name}: {before:.2g}{refined} (its own {own:.2g}): {yardstick.verdict(error, fast)}")
     out = out or Path(run) / "inverted"
-    _write(out, run, model, given, found, fast)
+    _write(out, model, given, found, fast)
     say(f"codes, a start for edit of each picture, and inverted.png in {out}")
     return found
 
@@ -76,7 +77,7 @@ def _described(yardstick: Yardstick) -> str:
     )
 
 
-def _write(out: Path, run: Path, model: Model, given: Pictures, found: Inverted, fast: bool) -> None:
+def _write(out: Path, model: Model, given: Pictures, found: Inverted, fast: bool) -> None:
     stems = [str(Path(name).with_suffix("")) for name in given.names]
     codes, labels = found.code.numpy(), _names_of(model, found)
     with files.replacing(out / "codes.npz") as temporary:
@@ -89,7 +90,8 @@ def _write(out: Path, run: Path, model: Model, given: Pictures, found: Inverted,
             errors=found.error.numpy(),
         )
     for stem, code, label in zip(stems, codes, labels, strict=True):
-        files.write_text(out / f"{stem}.json", json.dumps(_design(run, model, code, label)))
+        design = Design(seed=None, code=tuple(code.ravel().tolist()), label=label)
+        files.write_text(out / f"{stem}.json", recipe_text(recipe(model, design)))
     rebuilt = [pictures_out.to_uint8(x) for x in ([found.refined] if fast else [found.encoded, found.refined])]
     pictures_out.save(out / "inverted.png", _sheet([given.arrays, *rebuilt]), model.origin())
 
@@ -98,21 +100,6 @@ def _names_of(model: Model, found: Inverted) -> list[str | None]:
     if found.label is None:
         return [None] * len(found.code)
     return [model.classes[number] if number >= 0 else None for number in found.label.tolist()]
-
-
-def _design(run: Path, model: Model, code: np.ndarray, label: str | None) -> dict[str, object]:
-    """What `imaginable edit --recipe` begins with."""
-    assert model.folder is not None, "it was loaded from one"
-    return {
-        "format": 1,
-        "model": fingerprint(model.folder),
-        "method": model.name,
-        "run": Path(run).resolve().name,
-        "start": {"code": code.ravel().tolist()},
-        "label": label,
-        "truncation": None,
-        "moves": [],
-    }
 
 
 def _sheet(versions: list[np.ndarray]) -> np.ndarray:

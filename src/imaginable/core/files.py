@@ -68,16 +68,16 @@ def write_text(path: Path, content: str) -> None:
     write_bytes(path, content.encode("utf-8"))
 
 
-def plain(name: str) -> str:
-    """A person's name for something as the name of a file: letters, digits, - and _ of it."""
-    kept = "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in name)
-    return kept.strip("-")[:60] or "unnamed"
-
-
 def sha256(path: Path) -> str:
     """Of the content, hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def plain(name: str) -> str:
+    """A person's name for something as the name of a file: letters, digits, - and _ of it."""
+    kept = "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in name)
+    return kept.strip("-")[:60] or "unnamed"
 
 
 def _sync(path: Path) -> None:

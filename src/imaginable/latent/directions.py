@@ -12,7 +12,6 @@ from typing import Literal
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import balanced_accuracy_score, r2_score
 from sklearn.model_selection import KFold, StratifiedKFold, cross_val_predict
@@ -33,7 +32,8 @@ class Direction:
     """A named way through latent space, and how far to trust it.
 
     vector: one standard deviation of codes. confidence: by `measure`, on items that the direction was not made from.
-    named: a person gave the name. about: one line for a person.
+    named: a person gave the name. about: one line for a person. reach: how many deviations make the whole of it, such
+    as from a picture without glasses to one with them; 0 where that is not known.
     """
 
     name: str
@@ -43,6 +43,7 @@ class Direction:
     measure: Measure
     about: str = ""
     named: bool = False
+    reach: float = 0.0
 
     @property
     def weak(self) -> bool:
@@ -136,43 +137,82 @@ def consistency(changes: Tensor) -> float:
 # ---- from labels
 
 
-def linear(codes: Tensor, values: Tensor) -> tuple[Tensor, float]:
-    """The direction along which `values` (n,) rise, and R² of predicting them from codes that were left out.
+@dataclass(frozen=True)
+class Told:
+    """One thing said of n items. values: (n,), NaN = unknown; indices below `words`, or numbers where that is 0."""
 
-    Ridge regression w, turned from a reader of codes into a way to change them: Σ w, Σ the codes' covariance (Haufe et
-    al. 2014, "On the interpretation of weight vectors of linear models", doi:10.1016/j.neuroimage.2013.10.067,
-    equation 6). Moving along w itself would also move along whatever w only subtracts as noise. Values that are not
-    numbers are left out. Raises ValueError where fewer than ten are left, or all are the same.
+    values: Tensor
+    words: int = 0
+
+    @property
+    def columns(self) -> Tensor:
+        """(n, 1) of numbers or (n, words) of shares, centred; what is unknown is taken for the average."""
+        known = torch.isfinite(self.values)
+        filled = self.values.double().where(known, self.values[known].double().mean() if known.any() else 0.0)
+        if not self.words:
+            return (filled - filled.mean())[:, None]
+        chosen = torch.nn.functional.one_hot(filled.round().long(), self.words).double()
+        shares = chosen[known].mean(0)
+        return torch.where(known[:, None], chosen - shares, 0.0)
+
+
+def supervised(codes: Tensor, told: Sequence[Told]) -> list[Tensor]:
+    """How codes change with each thing told, the others staying: the regression of codes on all of them together.
+
+    z = a + Σ_k B_k t_k, by least squares. A reader (t from z, as linear and logistic regression are) would be the wrong
+    way round: its weights also lie along what it subtracts as noise, and moving along them brings that in (Haufe et al.
+    2014, "On the interpretation of weight vectors of linear models", doi:10.1016/j.neuroimage.2013.10.067). Taken
+    together, so that things that happen to come together do not move each other.
+
+    Of each, as a step: for numbers (1, *code shape), what goes with one deviation of them; for words (words, *code
+    shape), from the items of all others to those of this one. Zeros where nothing varies.
+    """
+    parts = [one.columns for one in told]
+    columns = torch.cat(parts, 1)
+    flat = _centred(codes)
+    # the columns of words add up to nothing: a touch of ridge picks the smallest of the equal answers
+    gram = columns.T @ columns
+    ridge = 1e-6 * max(float(gram.diagonal().mean()), 1e-12) * torch.eye(len(gram), dtype=torch.float64)
+    effects = torch.linalg.solve(gram + ridge, columns.T @ flat)
+    steps = []
+    for part, effect in zip(parts, effects.split([one.shape[1] for one in parts]), strict=True):
+        if part.shape[1] == 1:
+            step = effect * part.std(correction=0)
+        else:
+            shares = (part > 0).double().mean(0, keepdim=True)  # (1, words)
+            others = (shares @ effect - shares.T * effect) / (1 - shares.T).clamp_min(1e-9)
+            step = effect - others
+        steps.append(_shaped(step, codes))
+    return steps
+
+
+def linear(codes: Tensor, values: Tensor) -> float:
+    """R² of reading numbers (n,) off codes that were left out, by ridge regression; at least 0. NaN is left out.
+
+    Raises ValueError where fewer than ten numbers are known, or all are the same.
     """
     known = torch.isfinite(values)
     codes, values = codes[known], values[known].double()
     if len(values) < 2 * _FOLDS or values.std() == 0:
         raise ValueError("at least ten items with differing values were expected")
-    flat, target = _centred(codes), values - values.mean()
-    reader = Ridge(alpha=_noise(flat))
-    predicted = cross_val_predict(reader, flat.numpy(), target.numpy(), cv=KFold(_FOLDS, shuffle=True, random_state=0))
-    w = reader.fit(flat.numpy(), target.numpy()).coef_
-    return _pattern(flat, w, codes), max(0.0, float(r2_score(target.numpy(), predicted)))
+    flat, target = _centred(codes).numpy(), (values - values.mean()).numpy()
+    parts = KFold(_FOLDS, shuffle=True, random_state=0)
+    predicted = cross_val_predict(Ridge(alpha=_noise(flat)), flat, target, cv=parts)
+    return max(0.0, float(r2_score(target, predicted)))
 
 
-def logistic(codes: Tensor, chosen: Tensor) -> tuple[Tensor, float]:
-    """The direction from the rest to the chosen ones (n,) bool, and the balanced accuracy of telling codes that were
-    left out apart. Logistic regression, turned into a way to change codes as in `linear`. Raises ValueError where
-    either side has fewer than three."""
+def logistic(codes: Tensor, chosen: Tensor) -> float:
+    """Balanced accuracy of telling codes that were left out apart, by logistic regression: chosen (n,) bool.
+
+    Raises ValueError where either side has fewer than three.
+    """
     fewest = int(min(chosen.sum(), (~chosen).sum()))
     if fewest < LEAST_CLICKS:
         raise ValueError(f"at least {LEAST_CLICKS} items in and {LEAST_CLICKS} out of a group were expected")
-    flat, target = _centred(codes), chosen.numpy()
+    flat, target = _centred(codes).numpy(), chosen.numpy()
     reader = LogisticRegression(C=1 / _noise(flat), class_weight="balanced", max_iter=2000)
     parts = StratifiedKFold(min(_FOLDS, fewest), shuffle=True, random_state=0)
-    predicted = _cross_validated(reader, flat.numpy(), target, parts)
-    w = reader.fit(flat.numpy(), target).coef_[0]
-    return _pattern(flat, w, codes), float(balanced_accuracy_score(target, predicted))
-
-
-def _cross_validated(reader: BaseEstimator, x: np.ndarray, y: np.ndarray, parts: StratifiedKFold) -> np.ndarray:
-    predicted: np.ndarray = cross_val_predict(reader, x, y, cv=parts)
-    return predicted
+    return float(balanced_accuracy_score(target, cross_val_predict(reader, flat, target, cv=parts)))
 
 
 def pointed(most: Tensor, least: Tensor, codes: Tensor) -> tuple[Tensor, float]:
@@ -204,14 +244,9 @@ def _centred(codes: Tensor) -> Tensor:
     return flat - flat.mean(0)
 
 
-def _noise(flat: Tensor) -> float:
+def _noise(flat: np.ndarray) -> float:
     """A penalty that counts as much as one item of typical spread: it settles what few items leave open."""
-    return max(float(flat.square().mean()), 1e-12)
-
-
-def _pattern(flat: Tensor, w: np.ndarray, codes: Tensor) -> Tensor:
-    vector = flat.T @ (flat @ torch.from_numpy(np.asarray(w, dtype=np.float64))) / len(flat)
-    return in_deviations(vector.to(codes.dtype), codes.flatten(1)).reshape(codes.shape[1:])
+    return max(float(np.square(flat).mean()), 1e-12)
 
 
 def _signed(vectors: Tensor) -> Tensor:

@@ -59,7 +59,7 @@ class InversionEncoder(Method[InversionNetworks]):
     """residual blocks at every resolution"""
     hidden: int = 256
     """units of each of two hidden layers, where items are points"""
-    pixels: float = 10.0
+    pixels: float = 1.0
     """λ, the weight of the error of the picture made of the code, where that of the code is 1"""
     lr: float = 1e-3
     """Adam's learning rate"""

@@ -128,7 +128,7 @@ class Studio:
             "runs": self.runs.about(),
             "snapshots": self.snapshots.listed(),
             "data": list(trainings.offered(self.data)),
-            "methods": [{"name": name, "about": methods.summary(name)} for name in methods.names()],
+            "methods": [{"name": name, "about": methods.summary(name)} for name in trainings.trainable()],
             "token": self.door.token is not None,
         }
 

@@ -19,7 +19,8 @@ from imaginable.core import seeds
 from imaginable.core.errors import UserError
 from imaginable.data import images
 from imaginable.studio import wire
-from imaginable.studio.runs import Runs, Served
+from imaginable.studio.runs import Runs
+from imaginable.studio.served import Served
 from imaginable.studio.wire import Wanted
 
 LARGEST_SHEET = 64
@@ -118,7 +119,7 @@ def direction(runs: Runs, run: str, name: str) -> bytes:
 def opened(runs: Runs, raw: bytes) -> Answer:
     """A recipe that a person brings, of any run that is served."""
     given = Reader.of_text(raw, "recipe")
-    served = [runs.get(id) for id in runs.present()]
+    served = runs.present()
     if not served:
         raise UserError("recipe: no run is open that it could be of")
     own = next((one for one in served if one.book.weights == given.content.get("model")), served[0])

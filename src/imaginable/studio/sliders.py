@@ -16,7 +16,8 @@ from imaginable.core.errors import UserError
 from imaginable.latent import directions
 from imaginable.latent.directions import Direction
 from imaginable.studio import wire
-from imaginable.studio.runs import Runs, Served, direction
+from imaginable.studio.runs import Runs
+from imaginable.studio.served import Served, direction
 
 KINDS: dict[str, How] = {
     "principal": "principal",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -47,7 +46,7 @@ class Snapshots:
             raise UserError(f"{served.folder.name} has {MOST} snapshots already; remove some")
         recipe = _design.recipe(served.model, served.whole(wanted.design), served.book)
         picture = _design.png(served.model, served.whole(wanted.design), served.book)
-        stem = f"{_slug(name)}-{secrets.token_hex(4)}"
+        stem = f"{files.plain(name.lower())[:30]}-{secrets.token_hex(4)}"
         created = datetime.now(UTC).isoformat(timespec="microseconds")
         content = {"format": FORMAT, "name": name, "created": created, "recipe": recipe}
         files.write_bytes(folder / f"{stem}.png", picture)  # first: no snapshot is ever listed without its picture
@@ -94,8 +93,3 @@ class Snapshots:
             "created": reader.text("created"),
             "stale": "" if own else "made with earlier weights of this model: it looks different now",
         }
-
-
-def _slug(name: str) -> str:
-    """The part of a file's name by which a person finds it again."""
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:30] or "design"

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import signal
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from imaginable import methods
 from imaginable.apps._json import Reader
+from imaginable.core import files
 from imaginable.core.errors import UserError
 from imaginable.data.decode import extensions
+from imaginable.methods._method import find
 from imaginable.studio import wire
 from imaginable.studio.jobs import Job
 from imaginable.studio.runs import Runs
 from imaginable.studio.workers import Workers
+from imaginable.training import health
 from imaginable.training import job as jobs
 from imaginable.training.run import Run
 
@@ -62,6 +65,13 @@ def _first(folder: Path) -> Iterator[Path]:
         return
 
 
+@cache
+def trainable() -> tuple[str, ...]:
+    """Methods that learn from pictures, and from nothing else."""
+    of = {name: find(name) for name in methods.names()}
+    return tuple(name for name, method in of.items() if "images" in method.consumes and not method.needs)
+
+
 # ---- a request
 
 
@@ -78,8 +88,8 @@ class Training:
     @classmethod
     def read(cls, given: Reader, data: dict[str, str]) -> Training:
         method, name = given.text("method"), given.text("data")
-        if method not in methods.names():
-            raise UserError(f"method {method[:40]!r}: no such method")
+        if method not in trainable():
+            raise UserError(f"method {method[:40]!r}: none that can be trained here")
         if name not in data:
             raise UserError(f"data {name[:60]!r}: not offered here; start the studio with --data FOLDER")
         size = None if given.content.get("size") is None else wire.whole(given, "size", 8, 1024, 64)
@@ -93,11 +103,8 @@ class Training:
 
 
 def _free(name: str) -> Path:
-    """A new folder under runs/. Letters, digits, - and _ alone, so that no name leads elsewhere."""
-    base = re.sub(r"[^\w-]+", "-", name).strip("-")
-    if not base:
-        raise UserError(f"run {name!r}: a name with letters or digits was expected")
-    count = 1
+    """A new folder under runs/. Its name is letters, digits, - and _ alone, so it leads nowhere else."""
+    base, count = files.plain(name), 1
     while (folder := Path("runs") / (base if count == 1 else f"{base}-{count}")).exists():
         count += 1
     return folder
@@ -144,12 +151,9 @@ class Progress:
 
 
 def _health(lines: list[dict[str, Any]]) -> str:
-    """The last diagnosis, and what was announced last."""
-    for line in reversed(lines):
-        if "vitals" in line:
-            found = line["vitals"].get("findings", [])
-            return "; ".join(f"{one['name']}: {one['verdict']}" for one in found)
-    return ""
+    """The last diagnosis; empty before there is one."""
+    diagnoses = health.history(lines)
+    return str(diagnoses[-1][1]) if diagnoses else ""
 
 
 async def train(job: Job, training: Training, workers: Workers, runs: Runs) -> None:

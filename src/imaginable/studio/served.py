@@ -1,0 +1,122 @@
+"""A run in memory: its pictures, and what the page is told of it."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from imaginable.apps import _design
+from imaginable.apps._book import Book, described
+from imaginable.apps._design import Design
+from imaginable.apps._found import spread
+from imaginable.apps._neighbours import Neighbours
+from imaginable.latent.directions import Direction
+from imaginable.methods._method import Encodes
+from imaginable.model import Model
+
+_SEEDS = 256
+"""starts that are remembered for each run"""
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """When the files of a run were written, and their sizes: another one means that they are others."""
+
+    weights: tuple[object, ...]
+    directions: object
+
+
+@dataclass
+class Known:
+    """What is computed of a run's data once it is needed, and then kept: it takes seconds."""
+
+    spread: Tensor | None = None
+    neighbours: Neighbours | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+@dataclass
+class Served:
+    """A run in memory. stamp: of its files when they were read."""
+
+    id: str
+    folder: Path
+    model: Model
+    book: Book
+    stamp: Stamp
+    known: Known = field(default_factory=Known)
+
+    def __post_init__(self) -> None:
+        self._drawn = lru_cache(_SEEDS)(self._draw)
+
+    def with_book(self, book: Book, stamp: Stamp) -> Served:
+        """The same model with other directions."""
+        return replace(self, book=book, stamp=stamp)
+
+    def whole(self, design: Design) -> Design:
+        """The design with its start's code and its directions written in."""
+        if design.code is None and design.seed is not None:
+            design = replace(design, code=self._drawn(design.seed, design.label))
+        return _design.complete(self.model, design, self.book)
+
+    def picture(self, design: Design) -> np.ndarray:
+        """uint8 (h, w, c); the same bytes as `imaginable edit` makes of it."""
+        return _design.render(self.model, self.whole(design), self.book)
+
+    def _draw(self, seed: int, label: str | None) -> tuple[float, ...]:
+        code = _design.complete(self.model, Design(seed=seed, label=label), self.book).code
+        assert code is not None, "a complete design has its code"
+        return code
+
+    def spread(self) -> Tensor:
+        """Codes as they occur, (n, *code shape)."""
+        with self.known.lock:
+            if self.known.spread is None:
+                self.known.spread = spread(self.model, self.folder)
+            return self.known.spread
+
+    def neighbours(self) -> Neighbours:
+        with self.known.lock:
+            if self.known.neighbours is None:
+                self.known.neighbours = Neighbours.of(self.model, self.folder)
+            return self.known.neighbours
+
+    def about(self) -> dict[str, Any]:
+        """What the page is told of it."""
+        channels, size, _ = self.model.trained.spec.shape
+        return {
+            "id": self.id,
+            "name": self.folder.name if self.folder.name not in ("model", "best") else self.id,
+            "method": self.model.name,
+            "size": size,
+            "channels": channels,
+            "latents": int(np.prod(self.model.code_shape)),
+            "classes": list(self.model.classes),
+            "hash": self.book.weights[:8],
+            "gaussian": self.model.is_gaussian,
+            "encodes": self.model.can(Encodes),
+            "about": _said(self.model),
+            "directions": self.directions(),
+            "gone": False,
+            "stale": self.book.stale,
+        }
+
+    def directions(self) -> list[dict[str, Any]]:
+        return [direction(one) for one in self.book.directions]
+
+
+def direction(one: Direction) -> dict[str, Any]:
+    """What the page is told of a direction."""
+    return described(one) | {"weak": one.weak}
+
+
+def _said(model: Model) -> str:
+    about = model.about
+    seen = f", {about['images_seen']:,} images seen" if isinstance(about.get("images_seen"), int) else ""
+    return f"{model.name} trained on {about.get('data', 'unknown data')}{seen}"
