@@ -165,17 +165,17 @@ def test_recipe_brings_the_same_picture_again(desk: Desk, tmp_path: Path) -> Non
 
 def test_models_side_by_side_share_what_both_know(desk: Desk) -> None:
     desk.button("conditional_vae").first.click()
-    left, right = desk.picture("vae"), desk.picture("conditional-vae")
+    left, right = desk.picture("vae"), desk.picture("conditional_vae")
     desk.move("sole", 30)
     assert desk.picture("vae") != left
-    assert desk.picture("conditional-vae") != right
-    right = desk.picture("conditional-vae")
+    assert desk.picture("conditional_vae") != right
+    right = desk.picture("conditional_vae")
     desk.move("toe", 10)
     desk.said("does not know toe")
-    assert desk.picture("conditional-vae") == right
-    before = desk.picture("conditional-vae")
+    assert desk.picture("conditional_vae") == right
+    before = desk.picture("conditional_vae")
     desk.page.get_by_label("Class").select_option(index=1)
-    assert desk.picture("conditional-vae") != before
+    assert desk.picture("conditional_vae") != before
 
 
 def test_model_is_trained_here_and_appears(desk: Desk) -> None:

@@ -61,8 +61,14 @@ const tools = [
 ];
 $("tools").append(...tools);
 
+let chips = "";
+
+/** Built anew only when there is something new: a button that is replaced under a finger is never clicked. */
 function showRuns() {
   const { runs } = table.server;
+  const signature = JSON.stringify(runs.map(({ id, name, about, gone }) => [id, name, about, gone]));
+  if (signature === chips) return;
+  chips = signature;
   $("runs").replaceChildren(...(runs.length > 1 ? runs : []).map((run) => button(run.name, () => toggle(run), {
     kind: `chip ${run.gone ? "gone" : ""}`, hint: run.about, aria: { pressed: String(table.world.shown.includes(run.id)) } })));
 }
