@@ -153,6 +153,18 @@ def test_sliders_are_found_named_saved_and_removed(desk: Desk) -> None:
 # ---- history
 
 
+def test_what_a_kept_design_cannot_do_any_more_is_left_out(desk: Desk) -> None:
+    """The tab remembers a design of a model that was trained anew meanwhile, with other codes and sliders."""
+    first = desk.picture()
+    begun = {"start": {"code": [1.0, 2.0]}, "label": "boot", "truncation": None}
+    moves = [{"name": "long gone", "run": None, "amount": 2, "locked": False}]
+    worlds = {"world": {"shown": ["vae", "gone"], "starts": {"vae": begun}, "moves": moves}, "past": [], "future": []}
+    desk.page.goto("about:blank")
+    desk.page.add_init_script(f"sessionStorage.setItem('imaginable-worlds', {json.dumps(json.dumps(worlds))})")
+    desk.page.go_back()
+    assert desk.picture() == first
+
+
 def test_undo_and_redo_by_keyboard_a_drag_being_one_step(desk: Desk) -> None:
     first = desk.picture()
     desk.slider("toe").focus()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from studio_desk import Desk, browser, desk, models, room
+from studio_desk import Desk, Room, browser, desk, models, room
 
 from imaginable.data.drawn import draw_sneaker
 
@@ -97,6 +97,13 @@ def test_snapshots_are_kept_compared_morphed_and_removed(desk: Desk) -> None:
     desk.choose("More for Other", "Remove")
     desk.said("Other is removed.")
     assert desk.button("Go to Other").count() == 0
+
+
+def test_snapshot_kept_in_one_tab_appears_in_the_other(desk: Desk, room: Room) -> None:
+    other = Desk(desk.page.context.new_page()).open(room.url)
+    keep(desk, "Shared")
+    other.button("Go to Shared").wait_for()
+    assert other.errors == []
 
 
 def test_more_like_this_goes_on_with_the_one_clicked(desk: Desk) -> None:

@@ -99,5 +99,5 @@ function place(title) {
 function measure(name, value, share) {
   const bar = el("span", { class: "fact-bar" }, el("span", {}));
   bar.firstChild.style.width = `${Math.round(100 * share)}%`;
-  return el("div", { class: "fact" }, el("span", {}, name), bar, el("span", { class: "value" }, figure(value, 4)));
+  return el("div", { class: "fact" }, el("span", {}, name), bar, el("span", { class: "value" }, value < 0.001 ? value.toPrecision(2) : figure(value, 4)));
 }
