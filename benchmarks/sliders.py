@@ -35,6 +35,8 @@ from rows import append
 MONOTONE = ("length", "sole_height", "heel_drop", "toe_shape", "toe_cap", "collar_height", "tongue_height", "tread",
             "lightness", "sole_tone", "laces")  # fmt: skip
 """not hue and accent_hue, whose ends are near each other for the eye, nor stripe_style, which are names"""
+SIX = ("length", "sole_height", "toe_shape", "collar_height", "lightness", "sole_tone")
+"""what a person names first of a shoe this small; the other five stand beside them"""
 SHEET, CLICKS, MOVED, AMOUNT = 200, 10, 200, 2.0
 
 
@@ -84,15 +86,16 @@ def said(way: str, matrix: np.ndarray, confidence: dict[str, float]) -> int:
     """Prints a matrix; returns for how many factors the own response is at least twice any other."""
     print(f"\n{way}: change of every factor (columns) in its deviations, from -{AMOUNT:g} to +{AMOUNT:g}")
     print(" " * 16 + "".join(f"{name[:11]:>12s}" for name in MONOTONE) + "   own / other")
-    right = 0
+    right: list[str] = []
     for row, name in zip(matrix, MONOTONE, strict=True):
         own = row[MONOTONE.index(name)]
         other = max(abs(value) for value, of in zip(row, MONOTONE, strict=True) if of != name)
-        right += own >= 2 * other
+        right += [name] if own >= 2 * other else []
         values = "".join(f"{value:12.2f}" for value in row)
         print(f"{name:16s}{values}   {own / other:6.2f}   confidence {confidence[name]:.2f}")
-    print(f"own response at least twice any other: {right} of {len(MONOTONE)}")
-    return right
+    of_six = len({*SIX} & {*right})
+    print(f"own response at least twice any other: {len(right)} of {len(MONOTONE)}, {of_six} of the first six")
+    return len(right)
 
 
 def strips(model: Model, vectors: dict[str, Tensor]) -> np.ndarray:

@@ -23,7 +23,7 @@ from imaginable.studio.runs import Runs
 @contextmanager
 def typed(*words: str) -> Iterator[tuple[subprocess.Popen[str], httpx.Client]]:
     """The verb in a process of its own, and a page that opened the address it printed."""
-    command = [sys.executable, "-m", "imaginable", "studio", "--port", "0", *words]
+    command = [sys.executable, "-m", "imaginable", "studio", *words, "--port", "0"]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout is not None

@@ -8,6 +8,7 @@ from typing import get_args
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from imaginable import model as models
 from imaginable.apps import _book, _design, _found
@@ -111,14 +112,17 @@ def taught(
     return by_pointing(model, run, name, ends[0], ends[1])
 
 
-def by_pointing(model: Model, run: Path, name: str, most: Sequence[Design], least: Sequence[Design]) -> Direction:
-    """From designs that show the most and the least of something. Raises UserError where a side is empty."""
+def by_pointing(
+    model: Model, run: Path, name: str, most: Sequence[Design], least: Sequence[Design], codes: Tensor | None = None
+) -> Direction:
+    """From designs that show the most and the least of something. codes: those of `spread`, where they are at hand.
+    Raises UserError where a side is empty."""
     if not most or not least:
         raise UserError("teach: name at least one picture with the most and one with the least (better five of each)")
     if {one.mapping().__repr__() for one in most} & {one.mapping().__repr__() for one in least}:
         raise UserError("teach: a picture cannot show both the most and the least")
     high, low = (torch.stack([_design.code_of(model, one) for one in side]) for side in (most, least))
-    vector, confidence = pointed(high, low, _found.spread(model, run))
+    vector, confidence = pointed(high, low, _found.spread(model, run) if codes is None else codes)
     about = f"{confidence:.0%} of {len(high)} + {len(low)} pictures fall on their side when left out"
     return Direction(_book.checked_name(name), vector, "pointed", confidence, "accuracy", about, named=True)
 

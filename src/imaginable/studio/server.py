@@ -51,6 +51,8 @@ def studio(
 
 def listen(host: str, port: int | None) -> socket.socket:
     """A socket that listens. Without a port the usual one, or any that is free. Raises UserError where it cannot."""
+    if port is not None and not 0 <= port < 1 << 16:
+        raise UserError(f"--port {port}: a number from 0 to 65535 was expected")
     try:
         return _bound(host, PORT if port is None else port)
     except OSError as error:
@@ -60,8 +62,6 @@ def listen(host: str, port: int | None) -> socket.socket:
         if error.errno == errno.EADDRINUSE:
             raise UserError(f"{where}: something listens there already; leave --port out, or choose another") from error
         raise UserError(f"{where}: cannot listen there ({error.strerror or error})") from error
-    except OverflowError as error:
-        raise UserError(f"--port {port}: a number from 0 to 65535 was expected") from error
 
 
 def _bound(host: str, port: int) -> socket.socket:
