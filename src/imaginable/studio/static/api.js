@@ -11,12 +11,16 @@ async function request(path, options = {}) {
   let line = `The server refused this (${answer.status}).`;
   try {
     line = (await answer.json()).error || line;
-  } catch { /* the answer was no JSON: the status must do */ }
+  } catch {
+    /* the answer was no JSON: the status must do */
+  }
   throw new Error(line);
 }
 
 const json = (body) => ({
-  method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
+  method: "POST",
+  headers: { "Content-Type": "application/json" },
+  body: JSON.stringify(body),
 });
 const post = async (path, body) => (await request(path, json(body))).json();
 const of = (run, what) => `/api/runs/${encodeURIComponent(run)}/${what}`;
@@ -51,8 +55,10 @@ async function file(answer, fallback) {
   return { blob: await answer.blob(), name: named ? named[1] : fallback };
 }
 
-export const picture = async (design) => file(await request(of(design.run, "picture"), json({ design })), "picture.png");
-export const recipeOf = async (design) => file(await request(of(design.run, "recipe"), json({ design })), "design.json");
+export const picture = async (design) =>
+  file(await request(of(design.run, "picture"), json({ design })), "picture.png");
+export const recipeOf = async (design) =>
+  file(await request(of(design.run, "recipe"), json({ design })), "design.json");
 export const morph = async (run, wish) => file(await request(of(run, "morph"), json(wish)), `morph.${wish.format}`);
 export const direction = async (run, name) =>
   file(await request(of(run, `directions/${encodeURIComponent(name)}.json`)), "direction.json");

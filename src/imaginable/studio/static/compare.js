@@ -6,7 +6,10 @@ import { Pane } from "./picture.js";
 const PANE = 7;
 
 export class Compare {
-  #table; #stage; #socket; #place;
+  #table;
+  #stage;
+  #socket;
+  #place;
   #snapshot = null;
   #mode = "a"; // what is seen: "a" (present), "b" (snapshot) or "split"
   #pane = null;
@@ -18,14 +21,17 @@ export class Compare {
     table.addEventListener("server", () => this.#checkStill());
     addEventListener("keydown", (event) => this.#hold(event, true));
     addEventListener("keyup", (event) => this.#hold(event, false));
-    addEventListener("blur", () => { if (this.#pane) this.#clip(); }); // the key may be let go elsewhere
+    addEventListener("blur", () => {
+      if (this.#pane) this.#clip();
+    }); // the key may be let go elsewhere
   }
 
   with(snapshot) {
     if (!this.#table.run(snapshot.run)) return say(`The model of ${snapshot.name} is not here.`, "bad");
     this.end();
     this.#snapshot = snapshot;
-    if (!this.#table.world.shown.includes(snapshot.run)) this.#table.change((world) => ({ ...world, shown: [snapshot.run] }));
+    if (!this.#table.world.shown.includes(snapshot.run))
+      this.#table.change((world) => ({ ...world, shown: [snapshot.run] }));
     this.#pane = new Pane(this.#socket, PANE, { label: `Picture of ${snapshot.name}` });
     this.#pane.canvas.classList.add("other");
     this.#stage.extra.set(PANE, this.#pane);
@@ -44,12 +50,28 @@ export class Compare {
   }
 
   #build() {
-    const modes = [["a", "A · now"], ["b", `B · ${this.#snapshot.name}`], ["split", "Split"]];
-    this.switches = modes.map(([mode, text]) => button(text, () => this.#show(mode), { kind: "segment", data: { mode } }));
-    this.edge = el("input", { type: "range", class: "plain", min: 0, max: 100, value: 50, aria: { label: "Where the picture is split" },
-      oninput: () => this.#clip() });
-    this.#place.replaceChildren(el("div", { class: "segments", role: "group", aria: { label: "Compare" } }, this.switches),
-      this.edge, button("End comparing", () => this.end(), { image: "close", kind: "ghost square", wordless: true }));
+    const modes = [
+      ["a", "A · now"],
+      ["b", `B · ${this.#snapshot.name}`],
+      ["split", "Split"],
+    ];
+    this.switches = modes.map(([mode, text]) =>
+      button(text, () => this.#show(mode), { kind: "segment", data: { mode } }),
+    );
+    this.edge = el("input", {
+      type: "range",
+      class: "plain",
+      min: 0,
+      max: 100,
+      value: 50,
+      aria: { label: "Where the picture is split" },
+      oninput: () => this.#clip(),
+    });
+    this.#place.replaceChildren(
+      el("div", { class: "segments", role: "group", aria: { label: "Compare" } }, this.switches),
+      this.edge,
+      button("End comparing", () => this.end(), { image: "close", kind: "ghost square", wordless: true }),
+    );
     this.#place.hidden = false;
     this.#show("split");
   }

@@ -15,33 +15,52 @@ const WAYS = [
 
 export class Directions {
   #table;
-  constructor(table) { this.#table = table; }
+  constructor(table) {
+    this.#table = table;
+  }
 
   find(anchor) {
     const run = this.#table.active;
-    menu(anchor, WAYS.map(([text, kind]) => [text, () => attempt(async () => {
-      say("Looking for sliders; this can take a minute …", "busy");
-      const before = this.#table.run(run).directions.length;
-      const { directions } = await api.find(run, kind, COUNT);
-      this.#table.setDirections(run, directions);
-      const more = directions.length - before;
-      say(more > 0 ? `Found ${more} sliders.` : "Found no other sliders than before.");
-    }, { busy: anchor })]));
+    menu(
+      anchor,
+      WAYS.map(([text, kind]) => [
+        text,
+        () =>
+          attempt(
+            async () => {
+              say("Looking for sliders; this can take a minute …", "busy");
+              const before = this.#table.run(run).directions.length;
+              const { directions } = await api.find(run, kind, COUNT);
+              this.#table.setDirections(run, directions);
+              const more = directions.length - before;
+              say(more > 0 ? `Found ${more} sliders.` : "Found no other sliders than before.");
+            },
+            { busy: anchor },
+          ),
+      ]),
+    );
   }
 
   /** Locks change what the other sliders do, so what they did until now is folded into the beginning first. */
   lock(slider, control) {
-    return attempt(async () => {
-      const table = this.#table;
-      const { locked } = table.move(slider);
-      const moved = table.shown.filter((run) => !run.gone && table.design(run.id).moves.some((move) => move.amount));
-      const designs = moved.map((run) => table.design(run.id));
-      const codes = await Promise.all(designs.map((design) => api.fold(design)));
-      const others = (moves) => moves.filter((move) => keyOf(move) !== keyOf(slider)).map((move) => ({ ...move, amount: 0 }));
-      table.fold(designs, codes, (moves) => [...others(moves), { name: slider.name, run: slider.run, amount: 0, locked: !locked }]);
-      const what = `${spoken(slider.name)} is ${locked ? "free again" : "held still"}`;
-      say(moved.length ? `${what}; this picture is kept as the new starting point.` : `${what}.`);
-    }, { busy: control });
+    return attempt(
+      async () => {
+        const table = this.#table;
+        const { locked } = table.move(slider);
+        const moved = table.shown.filter((run) => !run.gone && table.design(run.id).moves.some((move) => move.amount));
+        const designs = moved.map((run) => table.design(run.id));
+        const codes = await Promise.all(designs.map((design) => api.fold(design)));
+        const others = (moves) =>
+          moves.filter((move) => keyOf(move) !== keyOf(slider)).map((move) => ({ ...move, amount: 0 }));
+        table.fold(designs, codes, (moves) => [
+          ...others(moves),
+          { name: slider.name, run: slider.run, amount: 0, locked: !locked },
+        ]);
+        const what = `${spoken(slider.name)} is ${locked ? "free again" : "held still"}`;
+        say(moved.length ? `${what}; this picture is kept as the new starting point.` : `${what}.`);
+      },
+      { busy: control },
+    );
   }
 
   async rename(slider) {
@@ -58,12 +77,20 @@ export class Directions {
   remove(slider) {
     const { body, foot, close } = dialog(`Remove ${slider.name}?`);
     body.append(el("p", {}, `It is removed from ${slider.runs.map((run) => run.name).join(" and ")} for good.`));
-    const go = button("Remove", () => attempt(async () => {
-      const answers = await Promise.all(slider.runs.map((run) => api.remove(run.id, slider.name)));
-      slider.runs.forEach((run, index) => this.#table.setDirections(run.id, answers[index].directions));
-      close();
-      say(`${slider.name} is gone.`);
-    }, { busy: go }), { kind: "danger" });
+    const go = button(
+      "Remove",
+      () =>
+        attempt(
+          async () => {
+            const answers = await Promise.all(slider.runs.map((run) => api.remove(run.id, slider.name)));
+            slider.runs.forEach((run, index) => this.#table.setDirections(run.id, answers[index].directions));
+            close();
+            say(`${slider.name} is gone.`);
+          },
+          { busy: go },
+        ),
+      { kind: "danger" },
+    );
     foot.append(button("Keep it", close), go);
   }
 

@@ -56,7 +56,12 @@ export function button(text, onclick, { image = null, kind = "", hint = "", word
   const aria = { ...(rest.aria || {}), ...(image || wordless ? { label: text } : {}) }; // on narrow screens only the icon is left
   const words = wordless ? null : el("span", {}, text);
   const title = hint || (wordless ? text : null);
-  return el("button", { type: "button", ...rest, class: `button ${kind}`, onclick, title, aria }, image && icon(image), words);
+  return el(
+    "button",
+    { type: "button", ...rest, class: `button ${kind}`, onclick, title, aria },
+    image && icon(image),
+    words,
+  );
 }
 
 let statusTimer = 0;
@@ -93,11 +98,22 @@ export function dialog(title, { wide = false, about = "", closed = null } = {}) 
   const heading = el("h2", { id: `title-${Math.random().toString(36).slice(2)}` }, title);
   const close = button("Close", () => box.close(), { image: "close", kind: "ghost square", wordless: true });
   const words = el("div", {}, heading, about ? el("p", { class: "muted" }, about) : null);
-  const box = el("dialog", { class: `dialog ${wide ? "wide" : ""}`, aria: { labelledby: heading.id } },
-    el("header", { class: "dialog-head" }, words, close), body, note, foot);
-  box.addEventListener("close", () => { box.remove(); closed?.(); });
+  const box = el(
+    "dialog",
+    { class: `dialog ${wide ? "wide" : ""}`, aria: { labelledby: heading.id } },
+    el("header", { class: "dialog-head" }, words, close),
+    body,
+    note,
+    foot,
+  );
+  box.addEventListener("close", () => {
+    box.remove();
+    closed?.();
+  });
   // A click on the backdrop closes: the box itself is covered by its children.
-  box.addEventListener("pointerdown", (event) => { if (event.target === box) box.close(); });
+  box.addEventListener("pointerdown", (event) => {
+    if (event.target === box) box.close();
+  });
   document.body.append(box);
   box.showModal();
   return { box, body, foot, close: () => box.close() };
@@ -114,7 +130,12 @@ export function ask(title, value, action) {
       answer = input.value.trim();
       return box.close();
     };
-    input.addEventListener("keydown", (event) => { if (event.key === "Enter") { event.preventDefault(); done(); } });
+    input.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") {
+        event.preventDefault();
+        done();
+      }
+    });
     body.append(input);
     foot.append(button(action, done, { kind: "primary" }));
     input.focus();
@@ -126,10 +147,25 @@ export function ask(title, value, action) {
 export function menu(anchor, items) {
   const list = el("div", { class: "menu", role: "menu", popover: "auto" });
   const entries = items.filter(Boolean).map(([text, action]) =>
-    el("button", { type: "button", role: "menuitem", onclick: () => { list.hidePopover(); action(); } }, text));
+    el(
+      "button",
+      {
+        type: "button",
+        role: "menuitem",
+        onclick: () => {
+          list.hidePopover();
+          action();
+        },
+      },
+      text,
+    ),
+  );
   list.append(...entries);
   list.addEventListener("toggle", (event) => {
-    if (event.newState === "closed") { list.remove(); anchor.setAttribute("aria-expanded", "false"); }
+    if (event.newState === "closed") {
+      list.remove();
+      anchor.setAttribute("aria-expanded", "false");
+    }
   });
   list.addEventListener("keydown", (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
@@ -154,4 +190,14 @@ function place(list, at) {
 export const figure = (value, digits = 2) => Number(value).toFixed(digits).replace("-", "−");
 /** Names of factors are made for files; a person reads words. */
 export const spoken = (name) => name.replaceAll("_", " ");
-export const typing = (event) => event.target.matches?.("input:not([type=range]):not([type=checkbox]), textarea, select");
+export const typing = (event) =>
+  event.target.matches?.("input:not([type=range]):not([type=checkbox]), textarea, select");
+
+/** A part of the tray: its heading, what can be done with it, and what is in it. */
+export const section = (title, actions, content) =>
+  el(
+    "section",
+    { class: "group", aria: { label: title } },
+    el("header", { class: "group-head" }, el("h2", {}, title), el("div", { class: "group-actions" }, actions)),
+    content,
+  );

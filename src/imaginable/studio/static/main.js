@@ -27,13 +27,15 @@ const photo = new Photo(table, jobs);
 const train = new Train(table, jobs);
 
 const fresh = () => table.change(table.setStart(table.world.shown, { start: { seed: anySeed() } }), "seed");
-const teachSlider = () => teach(table, async (direction) => {
-  await refresh();
-  say(direction.weak ? `${direction.name} is saved, but weak.` : `${direction.name} is a slider now.`);
-});
+const teachSlider = () =>
+  teach(table, async (direction) => {
+    await refresh();
+    say(direction.weak ? `${direction.name} is saved, but weak.` : `${direction.name} is a slider now.`);
+  });
 
 new Tray(table, $("tray"), {
-  fresh, teach: teachSlider,
+  fresh,
+  teach: teachSlider,
   find: (anchor) => directions.find(anchor),
   lock: (slider, control) => directions.lock(slider, control),
   rename: (slider) => directions.rename(slider),
@@ -43,16 +45,41 @@ new Tray(table, $("tray"), {
 
 // --- the bars
 
-const undo = button("Undo", () => table.undo(), { image: "undo", kind: "ghost square", wordless: true, hint: "Undo (Ctrl+Z)" });
-const redo = button("Redo", () => table.redo(), { image: "redo", kind: "ghost square", wordless: true, hint: "Redo (Ctrl+Shift+Z)" });
-const photoButton = button("Your photo", () => photo.choose(), { image: "photo", kind: "ghost", hint: "Find your photo in the model (or drop it anywhere)" });
-$("actions").append(undo, redo, photoButton,
+const undo = button("Undo", () => table.undo(), {
+  image: "undo",
+  kind: "ghost square",
+  wordless: true,
+  hint: "Undo (Ctrl+Z)",
+});
+const redo = button("Redo", () => table.redo(), {
+  image: "redo",
+  kind: "ghost square",
+  wordless: true,
+  hint: "Redo (Ctrl+Shift+Z)",
+});
+const photoButton = button("Your photo", () => photo.choose(), {
+  image: "photo",
+  kind: "ghost",
+  hint: "Find your photo in the model (or drop it anywhere)",
+});
+$("actions").append(
+  undo,
+  redo,
+  photoButton,
   button("Train", () => train.show(), { image: "train", kind: "ghost" }),
   button("Open recipe", openRecipe, { image: "folder", kind: "ghost" }),
-  button("Keyboard", help, { image: "help", kind: "ghost square", wordless: true, hint: "Keyboard (?)" }));
+  button("Keyboard", help, { image: "help", kind: "ghost square", wordless: true, hint: "Keyboard (?)" }),
+);
 
-const save = button("Save", () => menu(save, [["Picture (PNG)", savePicture], ["Recipe (JSON)", saveRecipe]]),
-  { image: "save", aria: { haspopup: "menu" } });
+const save = button(
+  "Save",
+  () =>
+    menu(save, [
+      ["Picture (PNG)", savePicture],
+      ["Recipe (JSON)", saveRecipe],
+    ]),
+  { image: "save", aria: { haspopup: "menu" } },
+);
 const tools = [
   button("Keep", () => snapshots.keep(), { image: "keep", kind: "primary", hint: "Keep a snapshot (S)" }),
   button("More like this", () => moreLikeThis(table), { image: "grid" }),
@@ -69,8 +96,15 @@ function showRuns() {
   const signature = JSON.stringify(runs.map(({ id, name, about, gone }) => [id, name, about, gone]));
   if (signature === chips) return;
   chips = signature;
-  $("runs").replaceChildren(...(runs.length > 1 ? runs : []).map((run) => button(run.name, () => toggle(run), {
-    kind: `chip ${run.gone ? "gone" : ""}`, hint: run.about, aria: { pressed: String(table.world.shown.includes(run.id)) } })));
+  $("runs").replaceChildren(
+    ...(runs.length > 1 ? runs : []).map((run) =>
+      button(run.name, () => toggle(run), {
+        kind: `chip ${run.gone ? "gone" : ""}`,
+        hint: run.about,
+        aria: { pressed: String(table.world.shown.includes(run.id)) },
+      }),
+    ),
+  );
 }
 
 function toggle(run) {
@@ -86,9 +120,12 @@ function showBars() {
   undo.disabled = !table.canUndo;
   redo.disabled = !table.canRedo;
   const none = !table.active;
-  [...tools, photoButton].forEach((one) => { one.disabled = none; });
+  [...tools, photoButton].forEach((one) => {
+    one.disabled = none;
+  });
   [...$("runs").children].forEach((chip, index) =>
-    chip.setAttribute("aria-pressed", String(table.world.shown.includes(table.server.runs[index].id))));
+    chip.setAttribute("aria-pressed", String(table.world.shown.includes(table.server.runs[index].id))),
+  );
 }
 
 table.addEventListener("server", showRuns);
@@ -96,31 +133,42 @@ table.addEventListener("world", showBars);
 
 // --- files in and out
 
-const savePicture = () => attempt(async () => api.download(await api.picture(table.design(table.active))), { busy: save });
-const saveRecipe = () => attempt(async () => api.download(await api.recipeOf(table.design(table.active))), { busy: save });
+const savePicture = () =>
+  attempt(async () => api.download(await api.picture(table.design(table.active))), { busy: save });
+const saveRecipe = () =>
+  attempt(async () => api.download(await api.recipeOf(table.design(table.active))), { busy: save });
 
 function openRecipe() {
-  const input = el("input", { type: "file", accept: ".json,application/json", onchange: () => { if (input.files[0]) takeRecipe(input.files[0]); } });
+  const input = el("input", {
+    type: "file",
+    accept: ".json,application/json",
+    onchange: () => {
+      if (input.files[0]) takeRecipe(input.files[0]);
+    },
+  });
   input.click();
 }
 
-const takeRecipe = (file) => attempt(async () => {
-  const design = await api.recipe(await file.text());
-  if (!table.run(design.run)) throw new Error("The model of this recipe is not here.");
-  table.load(design);
-  say(`${file.name} is on the table.`);
-});
+const takeRecipe = (file) =>
+  attempt(async () => {
+    const design = await api.recipe(await file.text());
+    if (!table.run(design.run)) throw new Error("The model of this recipe is not here.");
+    table.load(design);
+    say(`${file.name} is on the table.`);
+  });
 
 addEventListener("dragover", (event) => {
   event.preventDefault();
   document.body.classList.add("dropping");
 });
-addEventListener("dragleave", (event) => { if (!event.relatedTarget) document.body.classList.remove("dropping"); });
+addEventListener("dragleave", (event) => {
+  if (!event.relatedTarget) document.body.classList.remove("dropping");
+});
 addEventListener("drop", (event) => {
   event.preventDefault();
   document.body.classList.remove("dropping");
   const file = event.dataTransfer.files[0];
-  if (file) (file.name.endsWith(".json") ? takeRecipe(file) : photo.take(file));
+  if (file) file.name.endsWith(".json") ? takeRecipe(file) : photo.take(file);
 });
 
 // --- keyboard
@@ -132,7 +180,10 @@ addEventListener("keydown", (event) => {
   const key = event.key.toLowerCase();
   if (event.ctrlKey || event.metaKey) {
     const step = { z: event.shiftKey ? "redo" : "undo", y: "redo" }[key];
-    if (step) { event.preventDefault(); table[step](); }
+    if (step) {
+      event.preventDefault();
+      table[step]();
+    }
   } else if (KEYS[key] && !event.altKey && (table.active || key === "?")) {
     event.preventDefault();
     KEYS[key]();
@@ -141,10 +192,24 @@ addEventListener("keydown", (event) => {
 
 function help() {
   const { body } = dialog("Keyboard");
-  const rows = [["Ctrl Z · Ctrl Shift Z", "undo, redo"], ["← →", "move the slider"], ["0 · Backspace", "reset the slider"],
-    ["N", "new seed"], ["S", "keep a snapshot"], ["T", "teach a slider"], ["M", "more like this"],
-    ["B (hold)", "while comparing: see B"], ["Esc", "close what is open"]];
-  body.append(el("dl", { class: "keys" }, rows.flatMap(([keys, what]) => [el("dt", {}, keys), el("dd", {}, what)])));
+  const rows = [
+    ["Ctrl Z · Ctrl Shift Z", "undo, redo"],
+    ["← →", "move the slider"],
+    ["0 · Backspace", "reset the slider"],
+    ["N", "new seed"],
+    ["S", "keep a snapshot"],
+    ["T", "teach a slider"],
+    ["M", "more like this"],
+    ["B (hold)", "while comparing: see B"],
+    ["Esc", "close what is open"],
+  ];
+  body.append(
+    el(
+      "dl",
+      { class: "keys" },
+      rows.flatMap(([keys, what]) => [el("dt", {}, keys), el("dd", {}, what)]),
+    ),
+  );
 }
 
 // --- the connection

@@ -6,28 +6,48 @@ import { button, dialog, el, figure, say } from "./dom.js";
 const LIMIT = 20_000_000;
 
 export class Photo {
-  #table; #jobs;
-  constructor(table, jobs) { [this.#table, this.#jobs] = [table, jobs]; }
+  #table;
+  #jobs;
+  constructor(table, jobs) {
+    [this.#table, this.#jobs] = [table, jobs];
+  }
 
   choose() {
-    const input = el("input", { type: "file", accept: "image/*", onchange: () => { if (input.files[0]) this.take(input.files[0]); } });
+    const input = el("input", {
+      type: "file",
+      accept: "image/*",
+      onchange: () => {
+        if (input.files[0]) this.take(input.files[0]);
+      },
+    });
     input.click();
   }
 
   take(file) {
     const run = this.#table.run(this.#table.active);
     if (!run) return say("There is no model yet to put a photo into.", "bad");
-    if (file.size > LIMIT) return say(`${file.name} has ${Math.round(file.size / 1e6)} MB; at most 20 are taken.`, "bad");
+    if (file.size > LIMIT)
+      return say(`${file.name} has ${Math.round(file.size / 1e6)} MB; at most 20 are taken.`, "bad");
     return new Recovery(this.#table, this.#jobs, run, file).start();
   }
 }
 
 class Recovery {
-  #table; #jobs; #run; #file; #unfollow = null; #job = null; #done = false;
+  #table;
+  #jobs;
+  #run;
+  #file;
+  #unfollow = null;
+  #job = null;
+  #done = false;
 
   constructor(table, jobs, run, file) {
     [this.#table, this.#jobs, this.#run, this.#file] = [table, jobs, run, file];
-    this.dialog = dialog("Your photo", { wide: true, about: `Looking for the code of ${run.name} that gives this picture.`, closed: () => this.#leave() });
+    this.dialog = dialog("Your photo", {
+      wide: true,
+      about: `Looking for the code of ${run.name} that gives this picture.`,
+      closed: () => this.#leave(),
+    });
     this.source = URL.createObjectURL(file);
     this.places = ["Original", "Encoded", "Refined"].map((title) => place(title));
     this.places[0].show(this.source);
@@ -35,7 +55,16 @@ class Recovery {
     this.line = el("p", { class: "verdict", aria: { live: "polite" } }, "Sending the photo …");
     this.facts = el("div", { class: "facts" });
     this.edit = button("Edit it", () => this.#edit(), { kind: "primary", disabled: true });
-    this.dialog.body.append(el("div", { class: "triptych" }, this.places.map(({ node }) => node)), this.bar, this.line, this.facts);
+    this.dialog.body.append(
+      el(
+        "div",
+        { class: "triptych" },
+        this.places.map(({ node }) => node),
+      ),
+      this.bar,
+      this.line,
+      this.facts,
+    );
     this.dialog.foot.append(this.edit);
   }
 
@@ -63,9 +92,16 @@ class Recovery {
     [result.original, result.encoded, result.refined].forEach((source, index) => this.places[index].show(source));
     this.bar.hidden = true;
     this.line.textContent = result.verdict;
-    const facts = [["Encoded", result.error_before], ["Refined", result.error], ["Its own pictures", result.yardstick]];
+    const facts = [
+      ["Encoded", result.error_before],
+      ["Refined", result.error],
+      ["Its own pictures", result.yardstick],
+    ];
     const most = Math.max(...facts.map(([, value]) => value)) || 1;
-    this.facts.replaceChildren(el("h3", {}, "Error, smaller is better"), ...facts.map(([name, value]) => measure(name, value, value / most)));
+    this.facts.replaceChildren(
+      el("h3", {}, "Error, smaller is better"),
+      ...facts.map(([name, value]) => measure(name, value, value / most)),
+    );
     this.edit.disabled = false;
     this.edit.focus();
   }
@@ -92,12 +128,29 @@ class Recovery {
 
 function place(title) {
   const image = el("img", { alt: title, hidden: true });
-  const node = el("figure", { class: "cell still" }, el("div", { class: "still-frame" }, image), el("figcaption", {}, title));
-  return { node, show: (source) => { image.src = source; image.hidden = false; } };
+  const node = el(
+    "figure",
+    { class: "cell still" },
+    el("div", { class: "still-frame" }, image),
+    el("figcaption", {}, title),
+  );
+  return {
+    node,
+    show: (source) => {
+      image.src = source;
+      image.hidden = false;
+    },
+  };
 }
 
 function measure(name, value, share) {
   const bar = el("span", { class: "fact-bar" }, el("span", {}));
   bar.firstChild.style.width = `${Math.round(100 * share)}%`;
-  return el("div", { class: "fact" }, el("span", {}, name), bar, el("span", { class: "value" }, value < 0.001 ? value.toPrecision(2) : figure(value, 4)));
+  return el(
+    "div",
+    { class: "fact" },
+    el("span", {}, name),
+    bar,
+    el("span", { class: "value" }, value < 0.001 ? value.toPrecision(2) : figure(value, 4)),
+  );
 }

@@ -92,13 +92,21 @@ export class Stage {
     table.addEventListener("world", () => this.update());
     table.addEventListener("active", () => this.#mark());
     socket.addEventListener("frame", ({ detail }) => this.#pane(detail.pane)?.show(detail));
-    socket.addEventListener("news", ({ detail }) => { if (detail.type === "error") this.#failed(detail); });
+    socket.addEventListener("news", ({ detail }) => {
+      if (detail.type === "error") this.#failed(detail);
+    });
     socket.addEventListener("open", () => this.#all().forEach((pane) => pane.restart()));
   }
 
-  refresh() { this.#all().forEach((pane) => pane.again()); }
-  #all() { return [...[...this.panes.values()].map(({ pane }) => pane), ...this.extra.values()]; }
-  #pane(index) { return this.#all().find((pane) => pane.index === index); }
+  refresh() {
+    this.#all().forEach((pane) => pane.again());
+  }
+  #all() {
+    return [...[...this.panes.values()].map(({ pane }) => pane), ...this.extra.values()];
+  }
+  #pane(index) {
+    return this.#all().find((pane) => pane.index === index);
+  }
 
   #failed(detail) {
     const pane = this.#pane(detail.pane);
@@ -112,7 +120,9 @@ export class Stage {
     const same = shown.length === old.size && shown.every((run) => old.has(run.id));
     if (!same) {
       this.panes = new Map(shown.map((run, index) => [run.id, this.#build(run, index)]));
-      $("panes").replaceChildren(...(shown.length ? [...this.panes.values()].map(({ figure }) => figure) : [emptyRoom()]));
+      $("panes").replaceChildren(
+        ...(shown.length ? [...this.panes.values()].map(({ figure }) => figure) : [emptyRoom()]),
+      );
       $("panes").dataset.count = shown.length;
       this.#table.activate(this.#table.active);
     }
@@ -122,12 +132,21 @@ export class Stage {
   #build(run, index) {
     const pane = new Pane(this.#socket, index, { label: `Picture of ${run.name}` });
     pane.canvas.classList.add("waiting");
-    const name = el("button", { type: "button", class: "pane-name", onclick: () => this.#table.activate(run.id) }, run.name);
+    const name = el(
+      "button",
+      { type: "button", class: "pane-name", onclick: () => this.#table.activate(run.id) },
+      run.name,
+    );
     const facts = el("span", { class: "muted" });
     const note = el("p", { class: "pane-note" });
     const frame = el("div", { class: "frame" }, pane.canvas);
     frame.addEventListener("pointerdown", () => this.#table.activate(run.id));
-    const figure = el("figure", { class: "pane", data: { run: run.id } }, frame, el("figcaption", {}, name, facts, note));
+    const figure = el(
+      "figure",
+      { class: "pane", data: { run: run.id } },
+      frame,
+      el("figcaption", {}, name, facts, note),
+    );
     return { pane, figure, frame, name, facts, note };
   }
 
@@ -145,7 +164,8 @@ export class Stage {
   }
 
   update() {
-    if (this.#table.shown.length !== this.panes.size || this.#table.shown.some((run) => !this.panes.has(run.id))) this.#arrange();
+    if (this.#table.shown.length !== this.panes.size || this.#table.shown.some((run) => !this.panes.has(run.id)))
+      this.#arrange();
     for (const run of this.#table.shown) {
       const { pane, note } = this.panes.get(run.id);
       const unknown = this.#table.unknown(run);
@@ -157,6 +177,10 @@ export class Stage {
 
 const warning = (run) => (run.gone ? "This run has vanished from its folder; the last picture stays." : run.stale);
 
-const emptyRoom = () => el("div", { class: "empty" },
-  el("p", { class: "empty-title" }, "No model yet"),
-  el("p", { class: "muted" }, "Choose pictures and a method under “Train”, and watch one learn."));
+const emptyRoom = () =>
+  el(
+    "div",
+    { class: "empty" },
+    el("p", { class: "empty-title" }, "No model yet"),
+    el("p", { class: "muted" }, "Choose pictures and a method under “Train”, and watch one learn."),
+  );

@@ -4,7 +4,11 @@ import * as api from "./api.js";
 import { attempt, button, dialog, el, figure, say } from "./dom.js";
 
 export const SHEET = 24;
-const SPREADS = [["a little", 0.2], ["somewhat", 0.4], ["a lot", 0.8]];
+const SPREADS = [
+  ["a little", 0.2],
+  ["somewhat", 0.4],
+  ["a lot", 0.8],
+];
 
 /** Pictures that arrows walk through; `pick(index)` on click, Enter or Space, `key(index, event)` for more keys. */
 export function grid(label, { pick = null, key = null } = {}) {
@@ -12,18 +16,36 @@ export function grid(label, { pick = null, key = null } = {}) {
   const items = () => [...node.children];
   const go = (item) => {
     if (!item) return;
-    items().forEach((other) => { other.tabIndex = other === item ? 0 : -1; });
+    items().forEach((other) => {
+      other.tabIndex = other === item ? 0 : -1;
+    });
     item.focus();
   };
   node.addEventListener("keydown", (event) => {
     const index = items().indexOf(document.activeElement);
     if (index < 0) return;
     const next = neighbour(items(), index, event.key);
-    if (next !== null) { event.preventDefault(); go(items()[next]); } else key?.(index, event);
+    if (next !== null) {
+      event.preventDefault();
+      go(items()[next]);
+    } else key?.(index, event);
   });
-  const fill = (pictures, words = (index) => `Picture ${index + 1}`) => node.replaceChildren(...pictures.map((source, index) =>
-    el("button", { type: "button", class: "cell", tabIndex: index ? -1 : 0, aria: { label: words(index) }, onclick: () => pick?.(index) },
-      el("img", { src: source, alt: "", draggable: false }))));
+  const fill = (pictures, words = (index) => `Picture ${index + 1}`) =>
+    node.replaceChildren(
+      ...pictures.map((source, index) =>
+        el(
+          "button",
+          {
+            type: "button",
+            class: "cell",
+            tabIndex: index ? -1 : 0,
+            aria: { label: words(index) },
+            onclick: () => pick?.(index),
+          },
+          el("img", { src: source, alt: "", draggable: false }),
+        ),
+      ),
+    );
   return { node, fill, items };
 }
 
@@ -49,17 +71,37 @@ export function moreLikeThis(table) {
   const design = table.design(id);
   const { body, foot, close } = dialog("More like this", { wide: true, about: "Click one to go on with it." });
   let starts = [];
-  const sheet = grid("Variations", { pick: (index) => { table.begin(id, starts[index]); close(); say("Going on from that one."); } });
-  const spread = el("select", { class: "field", aria: { label: "How different" } },
-    SPREADS.map(([text, value]) => el("option", { value, selected: value === 0.4 }, text)));
-  const load = () => attempt(async () => {
-    placeholders(sheet);
-    const wish = { seed: anySeed(), count: SHEET, design, spread: Number(spread.value), label: design.label, truncation: design.truncation };
-    const answer = await api.sheet(id, wish);
-    starts = answer.starts;
-    sheet.fill(answer.pictures, (index) => `Variation ${index + 1}`);
-    if (document.activeElement !== spread) sheet.items()[0]?.focus();
-  }, { busy: others });
+  const sheet = grid("Variations", {
+    pick: (index) => {
+      table.begin(id, starts[index]);
+      close();
+      say("Going on from that one.");
+    },
+  });
+  const spread = el(
+    "select",
+    { class: "field", aria: { label: "How different" } },
+    SPREADS.map(([text, value]) => el("option", { value, selected: value === 0.4 }, text)),
+  );
+  const load = () =>
+    attempt(
+      async () => {
+        placeholders(sheet);
+        const wish = {
+          seed: anySeed(),
+          count: SHEET,
+          design,
+          spread: Number(spread.value),
+          label: design.label,
+          truncation: design.truncation,
+        };
+        const answer = await api.sheet(id, wish);
+        starts = answer.starts;
+        sheet.fill(answer.pictures, (index) => `Variation ${index + 1}`);
+        if (document.activeElement !== spread) sheet.items()[0]?.focus();
+      },
+      { busy: others },
+    );
   const others = button("Others", load);
   spread.onchange = load;
   body.append(sheet.node);
@@ -79,9 +121,21 @@ export async function nearest(table) {
   try {
     const answer = await api.nearest(design);
     verdict.textContent = answer.verdict;
-    sheet.replaceChildren(...answer.pictures.map((source, index) => el("figure", { class: "cell still" },
-      el("img", { src: source, alt: `Training picture ${answer.names[index]}` }),
-      el("figcaption", {}, el("span", {}, answer.names[index]), el("span", { class: "muted" }, figure(answer.distances[index], answer.distances[index] < 1 ? 3 : 1))))));
+    sheet.replaceChildren(
+      ...answer.pictures.map((source, index) =>
+        el(
+          "figure",
+          { class: "cell still" },
+          el("img", { src: source, alt: `Training picture ${answer.names[index]}` }),
+          el(
+            "figcaption",
+            {},
+            el("span", {}, answer.names[index]),
+            el("span", { class: "muted" }, figure(answer.distances[index], answer.distances[index] < 1 ? 3 : 1)),
+          ),
+        ),
+      ),
+    );
   } catch (error) {
     verdict.textContent = error.message;
   }

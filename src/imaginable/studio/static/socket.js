@@ -15,10 +15,14 @@ export class Socket extends EventTarget {
   constructor() {
     super();
     addEventListener("online", () => this.#retry());
-    document.addEventListener("visibilitychange", () => { if (!document.hidden) this.#retry(); });
+    document.addEventListener("visibilitychange", () => {
+      if (!document.hidden) this.#retry();
+    });
   }
 
-  get open() { return this.#socket?.readyState === WebSocket.OPEN; }
+  get open() {
+    return this.#socket?.readyState === WebSocket.OPEN;
+  }
 
   connect() {
     const scheme = location.protocol === "https:" ? "wss" : "ws";
@@ -27,7 +31,9 @@ export class Socket extends EventTarget {
     socket.binaryType = "arraybuffer";
     socket.onopen = () => this.#opened();
     socket.onmessage = (event) => this.#received(event.data);
-    socket.onclose = () => { if (socket === this.#socket) this.#closed(); };
+    socket.onclose = () => {
+      if (socket === this.#socket) this.#closed();
+    };
   }
 
   /** False when there is nobody to tell: the caller asks again on "open". */
@@ -36,7 +42,9 @@ export class Socket extends EventTarget {
     return this.open;
   }
 
-  #emit(name, detail) { this.dispatchEvent(new CustomEvent(name, { detail })); }
+  #emit(name, detail) {
+    this.dispatchEvent(new CustomEvent(name, { detail }));
+  }
 
   #opened() {
     this.#wait = FIRST_WAIT;
@@ -55,7 +63,9 @@ export class Socket extends EventTarget {
     setTimeout(() => this.#retry(), wait);
   }
 
-  #retry() { if (!this.#socket) this.connect(); }
+  #retry() {
+    if (!this.#socket) this.connect();
+  }
 
   /** A socket can be dead without saying so, after a sleep for example. */
   #check() {

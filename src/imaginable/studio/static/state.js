@@ -5,9 +5,9 @@
 // A move's `run` is null when its meaning is shared by all runs that know the name (a person gave it, or labels did);
 // found ones belong to one run, because "PC 1" of two models have nothing in common.
 
+import { History } from "./history.js";
+
 const KEPT = "imaginable-worlds";
-const STEPS = 100;
-const SAME_STEP_MS = 700;
 const EMPTY = { shown: [], starts: {}, moves: [] };
 const FIRST = { start: { seed: 1 }, label: null, truncation: null };
 export const MOST_PANES = 4;
@@ -16,7 +16,8 @@ const shared = (direction) => direction.named || direction.kind === "supervised"
 export const keyOf = ({ name, run }) => `${run ?? ""}\n${name}`;
 const doubts = ({ confidence, weak, about, measure }) => ({ confidence, weak, about, measure });
 /** Codes are float32: nine digits say all of it, in half the letters. */
-const compact = (start) => ("code" in start ? { code: start.code.map((value) => Number(value.toPrecision(9))) } : start);
+const compact = (start) =>
+  "code" in start ? { code: start.code.map((value) => Number(value.toPrecision(9))) } : start;
 const still = (moves) => moves.map((move) => ({ ...move, amount: 0 }));
 
 /** Events: "world" (the design changed), "server" (runs, sliders or snapshots changed). */
@@ -24,18 +25,20 @@ export class Table extends EventTarget {
   server = { runs: [], snapshots: [], data: [], methods: [] };
   world = EMPTY;
   active = null;
-  #past = [];
-  #future = [];
-  #base = null;
-  #last = { key: null, at: 0 };
+  #history = new History();
   #saving = 0;
 
   constructor() {
     super();
     try {
       const kept = JSON.parse(sessionStorage.getItem(KEPT));
-      if (kept) [this.world, this.#past, this.#future] = [kept.world, kept.past, kept.future];
-    } catch { /* what another version kept is not worth an error */ }
+      if (kept) {
+        this.#history.restore(kept);
+        this.world = kept.world;
+      }
+    } catch {
+      /* what another version kept is not worth an error */
+    }
     addEventListener("pagehide", () => this.#save());
   }
 
@@ -57,9 +60,15 @@ export class Table extends EventTarget {
     this.setServer({ ...this.server, runs });
   }
 
-  setSnapshots(snapshots) { this.setServer({ ...this.server, snapshots }); }
-  run(id) { return this.server.runs.find((run) => run.id === id); }
-  get shown() { return this.world.shown.map((id) => this.run(id)).filter(Boolean); }
+  setSnapshots(snapshots) {
+    this.setServer({ ...this.server, snapshots });
+  }
+  run(id) {
+    return this.server.runs.find((run) => run.id === id);
+  }
+  get shown() {
+    return this.world.shown.map((id) => this.run(id)).filter(Boolean);
+  }
 
   activate(id) {
     this.active = this.world.shown.includes(id) ? id : (this.world.shown[0] ?? null);
@@ -99,38 +108,42 @@ export class Table extends EventTarget {
   }
 
   move(slider) {
-    return this.world.moves.find((move) => keyOf(move) === keyOf(slider))
-      ?? { name: slider.name, run: slider.run, amount: 0, locked: false };
+    return (
+      this.world.moves.find((move) => keyOf(move) === keyOf(slider)) ?? {
+        name: slider.name,
+        run: slider.run,
+        amount: 0,
+        locked: false,
+      }
+    );
   }
 
   design(id, world = this.world) {
     const run = this.run(id);
     const moves = world.moves.filter((move) => (move.amount || move.locked) && this.knows(run, move));
-    return { run: id, ...this.start(id, world), moves: moves.map(({ name, amount, locked }) => ({ name, amount, locked })) };
+    return {
+      run: id,
+      ...this.start(id, world),
+      moves: moves.map(({ name, amount, locked }) => ({ name, amount, locked })),
+    };
   }
 
   unknown(run) {
-    return this.world.moves.filter((move) => move.amount && !move.run && !this.knows(run, move)).map((move) => move.name);
+    return this.world.moves
+      .filter((move) => move.amount && !move.run && !this.knows(run, move))
+      .map((move) => move.name);
   }
 
   /** Changes without a step in the history yet: a slider on its way. */
   live(next) {
-    this.#base ??= this.world;
+    this.#history.begin(this.world);
     this.world = next(this.world);
     this.#tell();
   }
 
-  /** The step is done. Steps of one key in quick succession (an arrow key held) are one. */
+  /** The step is done. */
   commit(key = null) {
-    const base = this.#base;
-    this.#base = null;
-    if (!base || JSON.stringify(base) === JSON.stringify(this.world)) return;
-    const now = performance.now();
-    const goesOn = key !== null && key === this.#last.key && now - this.#last.at < SAME_STEP_MS;
-    if (!goesOn) this.#past = [...this.#past, base].slice(-STEPS);
-    this.#future = [];
-    this.#last = { key, at: now };
-    this.#tell();
+    if (this.#history.commit(this.world, key)) this.#tell();
   }
 
   change(next, key = null) {
@@ -145,13 +158,17 @@ export class Table extends EventTarget {
 
   setStart(ids, change) {
     return (world) => ({
-      ...world, starts: { ...world.starts, ...Object.fromEntries(ids.map((id) => [id, { ...this.start(id), ...change }])) },
+      ...world,
+      starts: { ...world.starts, ...Object.fromEntries(ids.map((id) => [id, { ...this.start(id), ...change }])) },
     });
   }
 
   /** A finished picture as the new beginning of a run: its sliders rest, its locks stay. */
   begin(id, start, more = {}) {
-    this.change((world) => ({ ...this.#begun(world, id, { start, truncation: null, ...more }), moves: still(world.moves) }));
+    this.change((world) => ({
+      ...this.#begun(world, id, { start, truncation: null, ...more }),
+      moves: still(world.moves),
+    }));
     this.activate(id);
   }
 
@@ -159,8 +176,14 @@ export class Table extends EventTarget {
   load({ run: id, start, label = null, truncation = null, moves = [] }) {
     const run = this.run(id);
     const byName = new Map(run.directions.map((one) => [one.name, one]));
-    const known = moves.filter((move) => byName.has(move.name)).map((move) => (
-      { name: move.name, run: shared(byName.get(move.name)) ? null : id, amount: move.amount, locked: Boolean(move.locked) }));
+    const known = moves
+      .filter((move) => byName.has(move.name))
+      .map((move) => ({
+        name: move.name,
+        run: shared(byName.get(move.name)) ? null : id,
+        amount: move.amount,
+        locked: Boolean(move.locked),
+      }));
     this.change((world) => ({ ...this.#begun(world, id, { start, label, truncation }), moves: known }));
     this.activate(id);
     return moves.filter((move) => !byName.has(move.name)).map((move) => move.name);
@@ -168,51 +191,58 @@ export class Table extends EventTarget {
 
   /** Several runs begin at codes of their own; the moves are replaced. */
   fold(designs, codes, moves) {
-    this.change((world) => designs.reduce((whole, { run, label }, index) =>
-      this.#begun(whole, run, { start: { code: codes[index] }, label, truncation: null }), { ...world, moves: moves(world.moves) }));
+    this.change((world) =>
+      designs.reduce(
+        (whole, { run, label }, index) =>
+          this.#begun(whole, run, { start: { code: codes[index] }, label, truncation: null }),
+        { ...world, moves: moves(world.moves) },
+      ),
+    );
   }
 
   #begun(world, id, change) {
     const shown = world.shown.includes(id) ? world.shown : [...world.shown.slice(0, MOST_PANES - 1), id];
-    return { ...world, shown, starts: { ...world.starts, [id]: { ...this.start(id), ...change, start: compact(change.start) } } };
+    return {
+      ...world,
+      shown,
+      starts: { ...world.starts, [id]: { ...this.start(id), ...change, start: compact(change.start) } },
+    };
   }
 
   /** A slider was given another name: so it was called all along. */
   renamed(slider, name) {
-    const known = (world) => ({ ...world, moves: world.moves.map((move) => (
-      keyOf(move) === keyOf(slider) ? { ...move, name, run: null } : move)) });
+    const known = (world) => ({
+      ...world,
+      moves: world.moves.map((move) => (keyOf(move) === keyOf(slider) ? { ...move, name, run: null } : move)),
+    });
     this.world = known(this.world);
-    this.#past = this.#past.map(known);
-    this.#future = this.#future.map(known);
+    this.#history.rewrite(known);
   }
 
   // --- history
 
-  get canUndo() { return this.#past.length > 0; }
-  get canRedo() { return this.#future.length > 0; }
+  get canUndo() {
+    return this.#history.canUndo;
+  }
+
+  get canRedo() {
+    return this.#history.canRedo;
+  }
 
   undo() {
     this.commit();
-    if (!this.canUndo) return;
-    this.#future = [...this.#future, this.world];
-    this.#goTo(this.#past.at(-1));
-    this.#past = this.#past.slice(0, -1);
-    this.#tell();
+    if (this.canUndo) this.#goTo(this.#history.undo(this.world));
   }
 
   redo() {
     this.commit();
-    if (!this.canRedo) return;
-    this.#past = [...this.#past, this.world];
-    this.#goTo(this.#future.at(-1));
-    this.#future = this.#future.slice(0, -1);
-    this.#tell();
+    if (this.canRedo) this.#goTo(this.#history.redo(this.world));
   }
 
   #goTo(world) {
     this.world = { ...world, shown: world.shown.filter((id) => this.run(id)) };
-    this.#last.key = null;
     this.activate(this.active);
+    this.#tell();
   }
 
   #tell() {
@@ -222,9 +252,11 @@ export class Table extends EventTarget {
   }
 
   #save() {
-    const kept = { world: this.world, past: this.#past.slice(-30), future: this.#future.slice(-30) };
+    const kept = { world: this.world, ...this.#history.kept };
     try {
       sessionStorage.setItem(KEPT, JSON.stringify(kept));
-    } catch { /* a full or forbidden storage costs the undo after a reload, nothing else */ }
+    } catch {
+      /* a full or forbidden storage costs the undo after a reload, nothing else */
+    }
   }
 }

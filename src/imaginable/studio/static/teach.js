@@ -9,8 +9,9 @@ const PAUSE_MS = 250;
 const SIGNS = { most: "+", least: "−" };
 const WORDS = { most: "has most of it", least: "has least of it" };
 const NEXT = { undefined: "most", most: "least", least: undefined };
-const HINT = "Click once for pictures that have most of it (+), twice for least (−), a third time to clear. "
-  + "With the keyboard: arrows, then M, L or C.";
+const HINT =
+  "Click once for pictures that have most of it (+), twice for least (−), a third time to clear. " +
+  "With the keyboard: arrows, then M, L or C.";
 
 export function teach(table, taught) {
   const run = table.run(table.active);
@@ -18,7 +19,10 @@ export function teach(table, taught) {
 }
 
 class Lesson {
-  #table; #run; #taught; #start;
+  #table;
+  #run;
+  #taught;
+  #start;
   #marks = new Map(); // start as text -> {start, mark, picture}: marks stay when others are shown
   #starts = [];
   #pictures = [];
@@ -30,36 +34,82 @@ class Lesson {
     this.#start = table.start(run.id);
     const about = table.shown.length > 1 ? `${HINT} Taught to ${run.name}.` : HINT;
     this.dialog = dialog("Teach a slider", { wide: true, about, closed: () => clearTimeout(this.#timer) });
-    this.sheet = grid("Samples", { pick: (index) => this.#cycle(index), key: (index, event) => this.#key(index, event) });
+    this.sheet = grid("Samples", {
+      pick: (index) => this.#cycle(index),
+      key: (index, event) => this.#key(index, event),
+    });
     this.most = el("div", { class: "marked", role: "img" });
     this.least = el("div", { class: "marked", role: "img" });
     this.gauge = el("div", { class: "gauge" }, el("span", {}));
     this.line = el("p", { class: "gauge-line", aria: { live: "polite" } });
-    this.name = el("input", { type: "text", class: "field", id: "teach-name", maxLength: 60, placeholder: "chunky sole", autocomplete: "off",
-      oninput: () => this.#ready(), onkeydown: (event) => { if (event.key === "Enter") { event.preventDefault(); this.#save(); } } });
+    this.name = el("input", {
+      type: "text",
+      class: "field",
+      id: "teach-name",
+      maxLength: 60,
+      placeholder: "chunky sole",
+      autocomplete: "off",
+      oninput: () => this.#ready(),
+      onkeydown: (event) => {
+        if (event.key === "Enter") {
+          event.preventDefault();
+          this.#save();
+        }
+      },
+    });
     this.save = button("Save slider", () => this.#save(), { kind: "primary" });
     this.others = button("Show others", () => this.load());
-    this.dialog.body.append(this.sheet.node, el("div", { class: "lesson" },
-      side("Most", this.most), side("Least", this.least), el("div", { class: "sure" }, this.gauge, this.line)));
-    this.dialog.foot.append(this.others, el("span", { class: "grow" }), el("label", { for: "teach-name" }, "Name"), this.name, this.save);
+    this.dialog.body.append(
+      this.sheet.node,
+      el(
+        "div",
+        { class: "lesson" },
+        side("Most", this.most),
+        side("Least", this.least),
+        el("div", { class: "sure" }, this.gauge, this.line),
+      ),
+    );
+    this.dialog.foot.append(
+      this.others,
+      el("span", { class: "grow" }),
+      el("label", { for: "teach-name" }, "Name"),
+      this.name,
+      this.save,
+    );
     this.#show();
   }
 
   load() {
-    return attempt(async () => {
-      placeholders(this.sheet);
-      const { label, truncation } = this.#start;
-      const answer = await api.sheet(this.#run.id, { seed: anySeed(), count: SHEET, design: null, spread: 0, label, truncation });
-      [this.#starts, this.#pictures] = [answer.starts, answer.pictures];
-      this.sheet.fill(answer.pictures);
-      this.#starts.forEach((_, index) => this.#paint(index));
-      this.sheet.items()[0]?.focus();
-    }, { busy: this.others });
+    return attempt(
+      async () => {
+        placeholders(this.sheet);
+        const { label, truncation } = this.#start;
+        const answer = await api.sheet(this.#run.id, {
+          seed: anySeed(),
+          count: SHEET,
+          design: null,
+          spread: 0,
+          label,
+          truncation,
+        });
+        [this.#starts, this.#pictures] = [answer.starts, answer.pictures];
+        this.sheet.fill(answer.pictures);
+        this.#starts.forEach((_, index) => this.#paint(index));
+        this.sheet.items()[0]?.focus();
+      },
+      { busy: this.others },
+    );
   }
 
-  #cycle(index) { this.#mark(index, NEXT[this.#markOf(index)]); }
-  #markOf(index) { return this.#marks.get(JSON.stringify(this.#starts[index]))?.mark; }
-  #of(mark) { return [...this.#marks.values()].filter((one) => one.mark === mark); }
+  #cycle(index) {
+    this.#mark(index, NEXT[this.#markOf(index)]);
+  }
+  #markOf(index) {
+    return this.#marks.get(JSON.stringify(this.#starts[index]))?.mark;
+  }
+  #of(mark) {
+    return [...this.#marks.values()].filter((one) => one.mark === mark);
+  }
 
   #key(index, event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -92,11 +142,14 @@ class Lesson {
       this[mark].replaceChildren(...chosen.map(({ picture }) => el("img", { src: picture, alt: "" })));
       this[mark].setAttribute("aria-label", `${chosen.length} pictures`);
     }
-    const missing = ["most", "least"].map((mark) => [mark, ENOUGH - this.#of(mark).length]).filter(([, count]) => count > 0);
+    const missing = ["most", "least"]
+      .map((mark) => [mark, ENOUGH - this.#of(mark).length])
+      .filter(([, count]) => count > 0);
     clearTimeout(this.#timer);
     this.#asked += 1;
     this.#ready();
-    if (missing.length) this.#measure(null, `Mark ${missing.map(([mark, count]) => `${count} more for ${mark}`).join(" and ")}.`);
+    if (missing.length)
+      this.#measure(null, `Mark ${missing.map(([mark, count]) => `${count} more for ${mark}`).join(" and ")}.`);
     else this.#timer = setTimeout(() => this.#judge(this.#asked), PAUSE_MS);
   }
 
@@ -130,11 +183,14 @@ class Lesson {
 
   #save() {
     if (this.save.disabled) return say("Mark three of each and give it a name first.");
-    return attempt(async () => {
-      const { direction } = await api.teach(this.#run.id, this.#lesson(this.name.value.trim()));
-      this.dialog.close();
-      await this.#taught(direction);
-    }, { busy: this.save });
+    return attempt(
+      async () => {
+        const { direction } = await api.teach(this.#run.id, this.#lesson(this.name.value.trim()));
+        this.dialog.close();
+        await this.#taught(direction);
+      },
+      { busy: this.save },
+    );
   }
 }
 
@@ -142,6 +198,7 @@ const side = (title, place) => el("div", { class: "lesson-side" }, el("h3", {}, 
 
 function verdict({ confidence, measure, weak }) {
   const sure = `${measure} ${figure(confidence)}`;
-  if (weak) return `Weak (${sure}): too unsure to trust. Mark more pictures, and clearer examples; leave out doubtful ones.`;
+  if (weak)
+    return `Weak (${sure}): too unsure to trust. Mark more pictures, and clearer examples; leave out doubtful ones.`;
   return `Good (${sure}): told apart on pictures it was not shown.`;
 }

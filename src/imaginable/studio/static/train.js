@@ -11,15 +11,22 @@ export class Jobs {
   #followers = new Map();
 
   constructor(socket) {
-    socket.addEventListener("news", ({ detail }) => { if (detail.type === "job") this.#tell(detail); });
+    socket.addEventListener("news", ({ detail }) => {
+      if (detail.type === "job") this.#tell(detail);
+    });
     socket.addEventListener("open", () => this.#callRoll());
   }
 
   /** A server tells of its jobs at once; one that was begun anew does not know those of before. */
   #callRoll() {
     const before = [...this.#news.values()].filter((news) => news.state === "running");
-    setTimeout(() => before.filter((news) => this.#news.get(news.job) === news).forEach((news) =>
-      this.#tell({ ...news, state: "failed", error: "This ended when the server did." })), ROLL_CALL_MS);
+    setTimeout(
+      () =>
+        before
+          .filter((news) => this.#news.get(news.job) === news)
+          .forEach((news) => this.#tell({ ...news, state: "failed", error: "This ended when the server did." })),
+      ROLL_CALL_MS,
+    );
   }
 
   #tell(news) {
@@ -27,7 +34,8 @@ export class Jobs {
     // A page that is opened later is told of jobs that are over, too: those are no news.
     const whole = { ...known, ...news, over: news.state !== "running" && known?.state !== "running" };
     this.#news.set(news.job, whole);
-    for (const key of [news.job, news.kind]) [...(this.#followers.get(key) ?? [])].forEach((follower) => follower(whole));
+    for (const key of [news.job, news.kind])
+      [...(this.#followers.get(key) ?? [])].forEach((follower) => follower(whole));
   }
 
   /** Follows one job, or all of a kind ("train"). Gives a function that ends it. */
@@ -40,7 +48,10 @@ export class Jobs {
 }
 
 export class Train {
-  #table; #jobs; #last = null; #open = null;
+  #table;
+  #jobs;
+  #last = null;
+  #open = null;
 
   constructor(table, jobs) {
     [this.#table, this.#jobs] = [table, jobs];
@@ -55,38 +66,98 @@ export class Train {
 
   #form() {
     const { data, methods } = this.#table.server;
-    const { box, body, foot, close } = dialog("Train here", { about: "A model learns from your pictures on this machine. Nothing leaves it." });
-    const source = select("train-data", data.map((name) => [name, name]));
-    const method = select("train-method", methods.map(({ name }) => [name, name]));
+    const { box, body, foot, close } = dialog("Train here", {
+      about: "A model learns from your pictures on this machine. Nothing leaves it.",
+    });
+    const source = select(
+      "train-data",
+      data.map((name) => [name, name]),
+    );
+    const method = select(
+      "train-method",
+      methods.map(({ name }) => [name, name]),
+    );
     const about = el("p", { class: "muted" });
-    const minutes = el("input", { type: "number", class: "field short", id: "train-minutes", min: 0.1, max: 1440, step: "any", value: 5 });
-    const size = select("train-size", [["", "as the method likes"], ...[16, 32, 64, 128].map((side) => [side, `${side} px`])]);
+    const minutes = el("input", {
+      type: "number",
+      class: "field short",
+      id: "train-minutes",
+      min: 0.1,
+      max: 1440,
+      step: "any",
+      value: 5,
+    });
+    const size = select("train-size", [
+      ["", "as the method likes"],
+      ...[16, 32, 64, 128].map((side) => [side, `${side} px`]),
+    ]);
     const name = el("input", { type: "text", class: "field", id: "train-name", maxLength: 60, autocomplete: "off" });
     const suggest = () => {
       about.textContent = methods.find((one) => one.name === method.value)?.about ?? "";
       name.placeholder = `${source.value.split("/").at(-1)}-${method.value}`;
     };
-    [source, method].forEach((one) => { one.onchange = suggest; });
+    [source, method].forEach((one) => {
+      one.onchange = suggest;
+    });
     suggest();
-    const go = button("Start training", () => attempt(async () => {
-      if (![minutes, name].every((field) => field.reportValidity())) return;
-      const job = { data: source.value, method: method.value, minutes: Number(minutes.value), size: Number(size.value) || null,
-        run: name.value.trim() || name.placeholder };
-      const answer = await api.train(job);
-      close();
-      this.#watch(answer.job);
-    }, { busy: go }), { kind: "primary", disabled: !data.length });
-    body.append(el("div", { class: "form" }, field("Pictures", source), field("Method", method), about,
-      field("Minutes", minutes), field("Size", size), field("Name", name)));
+    const go = button(
+      "Start training",
+      () =>
+        attempt(
+          async () => {
+            if (![minutes, name].every((field) => field.reportValidity())) return;
+            const job = {
+              data: source.value,
+              method: method.value,
+              minutes: Number(minutes.value),
+              size: Number(size.value) || null,
+              run: name.value.trim() || name.placeholder,
+            };
+            const answer = await api.train(job);
+            close();
+            this.#watch(answer.job);
+          },
+          { busy: go },
+        ),
+      { kind: "primary", disabled: !data.length },
+    );
+    body.append(
+      el(
+        "div",
+        { class: "form" },
+        field("Pictures", source),
+        field("Method", method),
+        about,
+        field("Minutes", minutes),
+        field("Size", size),
+        field("Name", name),
+      ),
+    );
     foot.append(el("span", { class: "grow muted" }, "The same job as imaginable train."), go);
-    box.addEventListener("keydown", (event) => { if (event.key === "Enter" && event.target.matches("input")) { event.preventDefault(); go.click(); } });
+    box.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && event.target.matches("input")) {
+        event.preventDefault();
+        go.click();
+      }
+    });
     source.focus();
   }
 
   #watch(job) {
-    const view = { bar: el("progress", { max: 1, value: 0, aria: { label: "Progress" } }), line: el("p", { class: "verdict", aria: { live: "off" } }, "Starting …"),
-      health: el("p", { class: "muted" }), sample: el("img", { class: "samples", alt: "Samples of the model as it learns", hidden: true }) };
-    const { body, foot, close } = dialog("Training", { wide: true, about: "You can close this; the training goes on.", closed: () => { unfollow(); this.#open = null; } });
+    const view = {
+      bar: el("progress", { max: 1, value: 0, aria: { label: "Progress" } }),
+      line: el("p", { class: "verdict", aria: { live: "off" } }, "Starting …"),
+      health: el("p", { class: "muted" }),
+      sample: el("img", { class: "samples", alt: "Samples of the model as it learns", hidden: true }),
+    };
+    const { body, foot, close } = dialog("Training", {
+      wide: true,
+      about: "You can close this; the training goes on.",
+      closed: () => {
+        unfollow();
+        this.#open = null;
+      },
+    });
     const stop = button("Stop and save", () => attempt(() => api.cancel(job), { busy: stop }), { kind: "danger" });
     body.append(view.bar, view.line, view.health, view.sample);
     foot.append(stop, button("Close", close));
@@ -106,7 +177,9 @@ export class Train {
     const chip = $("job");
     chip.hidden = news.state !== "running";
     const share = Math.round(100 * (news.fraction ?? 0));
-    chip.replaceChildren(button(`Training ${share} %`, () => this.#watch(news.job), { kind: "small", hint: news.line ?? "" }));
+    chip.replaceChildren(
+      button(`Training ${share} %`, () => this.#watch(news.job), { kind: "small", hint: news.line ?? "" }),
+    );
     chip.style.setProperty("--share", `${share}%`);
     if (news.over) return;
     if (news.state === "done") this.#done(news.result);
@@ -126,5 +199,10 @@ export class Train {
   }
 }
 
-const select = (id, options) => el("select", { class: "field", id }, options.map(([value, text]) => el("option", { value }, text)));
+const select = (id, options) =>
+  el(
+    "select",
+    { class: "field", id },
+    options.map(([value, text]) => el("option", { value }, text)),
+  );
 const field = (text, control) => el("div", { class: "line" }, el("label", { for: control.id }, text), control);

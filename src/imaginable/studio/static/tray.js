@@ -1,13 +1,18 @@
 // The tray: where the design starts, and the sliders that change it.
 
-import { button, el, figure, icon, menu, spoken, typing } from "./dom.js";
+import { button, el, figure, icon, menu, section, spoken, typing } from "./dom.js";
+import { Start } from "./start.js";
 import { keyOf } from "./state.js";
 
 const RANGE = 3;
 const WIDE = 6;
-const LOOSEST = 3;
-const LARGEST_SEED = 999_999;
-const KINDS = { principal: "principal", factorised: "factorised", dimension: "dimension", supervised: "from labels", pointed: "by pointing" };
+const KINDS = {
+  principal: "principal",
+  factorised: "factorised",
+  dimension: "dimension",
+  supervised: "from labels",
+  pointed: "by pointing",
+};
 
 export class Tray {
   #table;
@@ -25,7 +30,10 @@ export class Tray {
     this.#doing = doing;
     table.addEventListener("server", () => this.#build());
     table.addEventListener("active", () => this.#build());
-    table.addEventListener("world", () => { this.#build(); this.#update(); });
+    table.addEventListener("world", () => {
+      this.#build();
+      this.#update();
+    });
     place.addEventListener("keydown", (event) => this.#key(event));
   }
 
@@ -37,24 +45,40 @@ export class Tray {
     if (signature === this.#built) return;
     this.#built = signature;
     const focused = document.activeElement?.closest?.(".slider")?.dataset.key;
-    this.#start = run ? this.#startOf(run) : null;
+    this.#start = run ? new Start(this.#table, run, this.#doing.fresh) : null;
     this.#rows = new Map(sliders.map((slider) => [keyOf(slider), this.#row(slider)]));
     const rows = (named) => sliders.filter((one) => one.named === named).map((one) => this.#rows.get(keyOf(one)).node);
-    this.#place.replaceChildren(...(run ? [this.#start.node, this.#named(rows(true)), this.#found(rows(false))] : []));
+    this.#place.replaceChildren(...(run ? [section("Start", [], this.#start.parts), this.#named(rows(true)), this.#found(rows(false))] : []));
     this.#update();
     if (focused) this.#rows.get(focused)?.input.focus();
   }
 
   #named(rows) {
-    const teach = button("Teach a slider", () => this.#doing.teach(), { image: "point", kind: "primary small", hint: "Teach a slider (T)" });
-    const none = el("p", { class: "empty-note" }, "None yet. Show what you mean by clicking on pictures, and it becomes a slider.");
+    const teach = button("Teach a slider", () => this.#doing.teach(), {
+      image: "point",
+      kind: "primary small",
+      hint: "Teach a slider (T)",
+    });
+    const none = el(
+      "p",
+      { class: "empty-note" },
+      "None yet. Show what you mean by clicking on pictures, and it becomes a slider.",
+    );
     const reset = button("Reset all", () => this.#reset(), { kind: "ghost small" });
     return section("Your sliders", [reset, teach], rows.length ? rows : [none]);
   }
 
   #found(rows) {
-    const find = button("Find sliders", () => this.#doing.find(find), { image: "look", kind: "small", hint: "Let the model look for sliders" });
-    const none = el("p", { class: "empty-note" }, "The model can look for directions along which its pictures change most.");
+    const find = button("Find sliders", () => this.#doing.find(find), {
+      image: "look",
+      kind: "small",
+      hint: "Let the model look for sliders",
+    });
+    const none = el(
+      "p",
+      { class: "empty-note" },
+      "The model can look for directions along which its pictures change most.",
+    );
     return section("Found", [find], rows.length ? rows : [none]);
   }
 
@@ -62,66 +86,56 @@ export class Tray {
     this.#table.change((world) => ({ ...world, moves: [] }));
   }
 
-  // --- the beginning: seed, class, truncation
-
-  #startOf(run) {
-    const ids = () => this.#table.world.shown;
-    const set = (change, key) => this.#table.change(this.#table.setStart(ids(), change), key);
-    const seed = el("input", { type: "number", class: "field seed", id: "seed", min: 0, max: LARGEST_SEED, step: 1,
-      onchange: () => { if (seed.value !== "" && seed.checkValidity()) set({ start: { seed: Number(seed.value) } }); } });
-    const fresh = button("New", () => this.#doing.fresh(), { image: "dice", kind: "small", hint: "A new seed (N)" });
-    const origin = el("p", { class: "muted origin" });
-    const parts = [el("div", { class: "line" }, el("label", { for: "seed" }, "Seed"), seed, fresh), origin];
-    const label = run.classes.length ? this.#classes(run, parts) : null;
-    const threshold = run.gaussian ? this.#truncation(run, parts) : null;
-    return { node: section("Start", [], parts), seed, origin, label, threshold };
-  }
-
-  #classes(run, parts) {
-    const options = run.classes.map((name) => el("option", { value: name }, name));
-    const change = () => this.#table.change(this.#table.setStart([run.id], { label: select.value }));
-    const select = el("select", { class: "field", id: "class", onchange: change }, options);
-    parts.push(el("div", { class: "line" }, el("label", { for: "class" }, "Class"), select));
-    return select;
-  }
-
-  #truncation(run, parts) {
-    const value = () => (Number(input.value) >= LOOSEST ? null : Number(input.value));
-    const next = () => this.#table.setStart([run.id], { truncation: value() });
-    const input = el("input", { type: "range", class: "plain", id: "truncation", min: 0.3, max: LOOSEST, step: 0.05,
-      oninput: () => this.#table.live(next()), onchange: () => this.#table.commit("truncation") });
-    const shown = el("output", { for: "truncation", class: "value" });
-    parts.push(el("div", { class: "line", title: "Lower: more ordinary and cleaner. Higher: more varied." },
-      el("label", { for: "truncation" }, "Truncation"), input, shown));
-    return { input, shown };
-  }
-
   // --- one slider
 
   #row(slider) {
     const key = keyOf(slider);
     const words = spoken(slider.name);
-    const set = (change, then) => { this.#table.live(this.#table.setMove(slider, change)); then?.(); };
+    const set = (change, then) => {
+      this.#table.live(this.#table.setMove(slider, change));
+      then?.();
+    };
     const reset = () => set({ amount: 0 }, () => this.#table.commit());
-    const input = el("input", { type: "range", step: 0.05, id: `slider-${key.replace(/\s/g, "_")}`,
-      aria: { label: words }, ondblclick: reset,
-      oninput: () => set({ amount: Number(input.value) }), onchange: () => this.#table.commit(key) });
+    const input = el("input", {
+      type: "range",
+      step: 0.05,
+      id: `slider-${key.replace(/\s/g, "_")}`,
+      aria: { label: words },
+      ondblclick: reset,
+      oninput: () => set({ amount: Number(input.value) }),
+      onchange: () => this.#table.commit(key),
+    });
     const value = el("output", { class: "value", title: "Double-click to reset", ondblclick: reset });
-    const lock = button(`Lock ${words}`, () => this.#doing.lock(slider, lock), { kind: "ghost square lock", wordless: true });
-    const more = button(`More for ${words}`, () => menu(more, this.#items(slider, reset)),
-      { image: "more", kind: "ghost square", wordless: true, aria: { haspopup: "menu" } });
+    const lock = button(`Lock ${words}`, () => this.#doing.lock(slider, lock), {
+      kind: "ghost square lock",
+      wordless: true,
+    });
+    const more = button(`More for ${words}`, () => menu(more, this.#items(slider, reset)), {
+      image: "more",
+      kind: "ghost square",
+      wordless: true,
+      aria: { haspopup: "menu" },
+    });
     const many = this.#table.shown.length > 1 && slider.runs.length < this.#table.shown.length;
     const name = el("label", { class: "slider-name", for: input.id }, words);
     const origin = many ? el("span", { class: "tag" }, slider.runs.map((run) => run.name).join(", ")) : null;
     const weak = slider.weak ? el("p", { class: "weak" }, "Weak: too unsure to trust.") : null;
-    const node = el("div", { class: `slider ${slider.weak ? "is-weak" : ""}`, data: { key } },
-      el("div", { class: "slider-head" }, dot(slider), name, origin, value, lock, more), input, weak);
+    const node = el(
+      "div",
+      { class: `slider ${slider.weak ? "is-weak" : ""}`, data: { key } },
+      el("div", { class: "slider-head" }, dot(slider), name, origin, value, lock, more),
+      input,
+      weak,
+    );
     return { node, input, value, lock, slider };
   }
 
   #items(slider, reset) {
     const wide = this.#wide.has(keyOf(slider));
-    const resize = () => { this.#wide[wide ? "delete" : "add"](keyOf(slider)); this.#update(); };
+    const resize = () => {
+      this.#wide[wide ? "delete" : "add"](keyOf(slider));
+      this.#update();
+    };
     return [
       ["Reset", reset],
       [wide ? `Range ±${RANGE}` : `Wider range, ±${WIDE}`, resize],
@@ -144,7 +158,7 @@ export class Tray {
 
   #update() {
     for (const row of this.#rows.values()) this.#showMove(row);
-    if (this.#start) this.#showStart(this.#table.start(this.#table.active));
+    this.#start?.update();
   }
 
   #showMove({ node, input, value, lock, slider }) {
@@ -152,8 +166,8 @@ export class Tray {
     const range = Math.abs(amount) > RANGE || this.#wide.has(keyOf(slider)) ? WIDE : RANGE;
     Object.assign(input, { min: -range, max: range, disabled: locked });
     if (Number(input.value) !== amount) input.value = amount;
-    input.style.setProperty("--from", `${50 + Math.min(0, amount) / range * 50}%`);
-    input.style.setProperty("--to", `${50 + Math.max(0, amount) / range * 50}%`);
+    input.style.setProperty("--from", `${50 + (Math.min(0, amount) / range) * 50}%`);
+    input.style.setProperty("--to", `${50 + (Math.max(0, amount) / range) * 50}%`);
     value.textContent = amount ? (amount > 0 ? "+" : "") + figure(amount) : "0";
     input.setAttribute("aria-valuetext", value.textContent + (slider.weak ? ", weak" : ""));
     node.classList.toggle("locked", locked);
@@ -162,21 +176,6 @@ export class Tray {
     lock.title = locked ? "Locked: other sliders leave it alone" : "Lock: other sliders leave it alone";
     lock.replaceChildren(icon(locked ? "lock" : "open"));
   }
-
-  #showStart({ start, label, truncation }) {
-    const { seed, origin, label: select, threshold } = this.#start;
-    if (document.activeElement !== seed || "code" in start) seed.value = start.seed ?? "";
-    origin.textContent = "code" in start ? "Starts from a picture of your own choice." : "";
-    if (select) select.value = label ?? select.options[0].value; // what the server takes without one
-    if (!threshold) return;
-    threshold.input.value = truncation ?? LOOSEST;
-    threshold.shown.textContent = truncation === null ? "off" : figure(truncation);
-  }
-}
-
-function section(title, actions, content) {
-  return el("section", { class: "group", aria: { label: title } },
-    el("header", { class: "group-head" }, el("h2", {}, title), el("div", { class: "group-actions" }, actions)), content);
 }
 
 /** How sure the slider is: a ring that fills, and the same in words. */
