@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { ask, attempt, button, dialog, el, menu, say, spoken } from "./dom.js";
-import { keyOf } from "./state.js";
+import { keyOf } from "./moves.js";
 
 const COUNT = 8;
 const WAYS = [

@@ -6,19 +6,12 @@
 // found ones belong to one run, because "PC 1" of two models have nothing in common.
 
 import { History } from "./history.js";
+import { compact, doubts, keyOf, shared, still } from "./moves.js";
 
 const KEPT = "imaginable-worlds";
 const EMPTY = { shown: [], starts: {}, moves: [] };
 const FIRST = { start: { seed: 1 }, label: null, truncation: null };
 export const MOST_PANES = 4;
-
-const shared = (direction) => direction.named || direction.kind === "supervised" || direction.kind === "pointed";
-export const keyOf = ({ name, run }) => `${run ?? ""}\n${name}`;
-const doubts = ({ confidence, weak, about, measure }) => ({ confidence, weak, about, measure });
-/** Codes are float32: nine digits say all of it, in half the letters. */
-const compact = (start) =>
-  "code" in start ? { code: start.code.map((value) => Number(value.toPrecision(9))) } : start;
-const still = (moves) => moves.map((move) => ({ ...move, amount: 0 }));
 
 /** Events: "world" (the design changed), "server" (runs, sliders or snapshots changed). */
 export class Table extends EventTarget {

@@ -1,8 +1,8 @@
 // The tray: where the design starts, and the sliders that change it.
 
 import { button, el, figure, icon, menu, section, spoken, typing } from "./dom.js";
+import { keyOf } from "./moves.js";
 import { Start } from "./start.js";
-import { keyOf } from "./state.js";
 
 const RANGE = 3;
 const WIDE = 6;
