@@ -223,9 +223,9 @@ def _defaults(method: Any, source: str, preset: str | None, config_file: str | N
     from imaginable.training.job import Training
 
     # what a method does without is no flag, but fixed
-    data = DataOptions if method.consumes else tyro.conf.Suppress[tyro.conf.Fixed[DataOptions]]
+    options: Any = DataOptions if method.consumes else tyro.conf.Suppress[tyro.conf.Fixed[DataOptions]]
     given = _given(method)
-    fields = [("method", method), ("data", data), ("training", Training), ("extras", Extras), ("given", given)]
+    fields = [("method", method), ("data", options), ("training", Training), ("extras", Extras), ("given", given)]
     request = dataclasses.make_dataclass("Request", fields, frozen=True)
     if config_file:
         if preset:

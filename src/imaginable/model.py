@@ -149,7 +149,9 @@ class Model:
         return self.encode_tensor(self.tensor(pictures), label).numpy()
 
     def encode_tensor(self, x: Tensor, label: Label = None) -> Tensor:
-        self._need(Encodes, f"{self.name} has no encoder: it makes pictures from codes, and not codes from pictures")
+        self._need(
+            Encodes, f"{self.name} has no encoder: it makes pictures from codes (imaginable invert finds theirs)"
+        )
         return self._blockwise(self.method.encode, x, self.labels(label, len(x)))  # type: ignore[attr-defined]
 
     def path(self, points: Tensor, steps: int, closed: bool = False) -> Tensor:

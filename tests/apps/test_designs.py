@@ -17,8 +17,10 @@ from imaginable.apps import _book, _design
 from imaginable.apps._book import Book
 from imaginable.apps._design import Design, Move
 from imaginable.apps._json import Reader
+from imaginable.apps.arithmetic import arithmetic
 from imaginable.apps.directions import directions
 from imaginable.apps.edit import edit
+from imaginable.apps.morph import morph
 from imaginable.cli import main
 from imaginable.core.errors import UserError
 from imaginable.latent.directions import Direction
@@ -188,6 +190,20 @@ def test_a_photo_can_be_where_an_edit_starts(runs: Path, model: Model, tmp_path:
     recipe = json.loads(out.with_suffix(".json").read_text())
     np.testing.assert_allclose(recipe["start"]["code"], model.encode([photo])[0], rtol=1e-5)
     assert "seed" not in recipe["start"]
+
+
+def test_recipes_are_stops_of_a_morph_and_terms_of_a_sum(runs: Path, model: Model, tmp_path: Path) -> None:
+    Book.of(model).add(direction(model, "a", 1))
+    for name, seed in (("one", 1), ("two", 2)):
+        edit(runs / "vae", seed=seed, move=("a=+1",), out=tmp_path / f"{name}.png", say=quiet)
+    stops = [str(tmp_path / "one.json"), str(tmp_path / "two.json")]
+    strip = np.asarray(Image.open(morph(runs / "vae", stops, out=tmp_path / "strip.png", say=quiet)))
+    first, last = (np.asarray(Image.open(tmp_path / f"{name}.png")).astype(int) for name in ("one", "two"))
+    assert abs(strip[2:34, 2:34] - first).max() <= 1, "decoded among others, the last bit may differ"
+    assert abs(strip[2:34, -34:-2] - last).max() <= 1
+    arithmetic(runs / "vae", [stops[0], "-", stops[1], "+", "5"], out=tmp_path / "sum.png", say=quiet)
+    with pytest.raises(UserError, match="of another model"):
+        morph(runs / "other", stops, out=tmp_path / "x.png", say=quiet)
 
 
 def spoiled(recipe: dict[str, object], key: str, value: object) -> dict[str, object]:

@@ -20,6 +20,7 @@ from imaginable.core.types import DataSpec
 from imaginable.data import images
 from imaginable.methods import _storage
 from imaginable.methods._method import Trained
+from imaginable.methods.autoencoder import Autoencoder
 from imaginable.methods.sngan import Sngan
 from imaginable.methods.vae import Vae
 
@@ -195,6 +196,15 @@ def test_senseless_requests_are_refused(
 ) -> None:
     assert main(["invert", str(vae), str(photos), *flags]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_model_without_a_prior_says_what_to_do(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec, method = DataSpec("images", (3, 32, 32), count=40), Autoencoder(width=8, latents=8)
+    _storage.save(Trained(method, method.networks(spec, {}), spec), tmp_path / "model", {})
+    assert main(["invert", str(tmp_path / "model"), str(photos)]) == 2
+    assert "--prior fitted" in capsys.readouterr().err
 
 
 def test_what_is_no_picture_is_refused(vae: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

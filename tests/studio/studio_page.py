@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import numpy as np
+import uvicorn
 from websockets.sync.client import ClientConnection, connect
 
 from imaginable.studio.application import Studio
@@ -29,6 +30,7 @@ class Page:
     url: str
     http: httpx.Client
     studio: Studio
+    server: uvicorn.Server
 
     @property
     def host(self) -> str:
@@ -89,7 +91,7 @@ def opened(runs: Runs, static: Path, door: Door | None = None, **options: Any) -
         with httpx.Client(base_url=url, headers={"origin": url}, timeout=60) as http:
             while not running.started:
                 assert thread.is_alive()
-            yield Page(url, http, studio)
+            yield Page(url, http, studio, running)
     finally:
         running.should_exit = True
         thread.join(30)

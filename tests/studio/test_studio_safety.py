@@ -200,6 +200,21 @@ def test_no_name_in_a_message_is_a_path(traps: Page, place: object) -> None:
     assert [path.name for path in Path("runs").iterdir()] == ["vae"]
 
 
+def test_a_snapshot_that_is_a_link_is_none(page: Page, home: Path) -> None:
+    id = page.told("/api/snapshots", name="x", design=design())["id"]
+    studio, stem = home / "runs" / "vae" / "studio", id.removeprefix("vae.")
+    (studio / f"{stem}.json").rename(home / "elsewhere.json")
+    (studio / f"{stem}.json").symlink_to(home / "elsewhere.json")
+    assert page.state()["snapshots"] == []
+    assert page.http.get(f"/api/snapshots/{id}.png").status_code == 400
+    (studio / f"{stem}.json").unlink()
+    (home / "elsewhere.json").rename(studio / f"{stem}.json")
+    assert [one["id"] for one in page.state()["snapshots"]] == [id]
+    (studio / f"{stem}.png").unlink()
+    (studio / f"{stem}.png").symlink_to("/etc/hostname")
+    assert page.http.get(f"/api/snapshots/{id}.png").status_code == 400
+
+
 @pytest.mark.parametrize("name", ["../../out", "/tmp/out", "..", "a/b\\c", "-rf", "CON:", "é*?"])
 def test_a_name_a_person_gives_stays_in_its_folder(traps: Page, name: str) -> None:
     kept = traps.told("/api/snapshots", name=name, design=design())

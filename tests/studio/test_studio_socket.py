@@ -15,7 +15,7 @@ import pytest
 from studio_page import Page, ask, design, frame, opened
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from imaginable.studio import connection
+from imaginable.studio import connection, protocol
 from imaginable.studio.runs import Runs
 
 
@@ -65,12 +65,12 @@ def test_only_the_newest_of_a_drag_is_made(page: Page, monkeypatch: pytest.Monke
 
 
 def test_a_moving_slider_of_one_page_does_not_wait_for_another_page_that_reads_nothing(
-    home: Path, static: Path
+    home: Path, static: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(protocol, "_SECONDS_TO_TAKE_THE_REST", 0.2)
     with opened(Runs(), static, patience=1.0) as page:
         run = page.studio.runs.get("vae")
         large = np.zeros((2048, 2048, 3), np.uint8)
-        slow_closed = threading.Event()
 
         def paint(wanted: Any) -> np.ndarray:
             return large if wanted.design.seed == 666 else run.picture(wanted.design)
@@ -84,14 +84,19 @@ def test_a_moving_slider_of_one_page_does_not_wait_for_another_page_that_reads_n
                 other.send(ask(seq, design(seq)))
                 assert frame(other.recv(10)).seq == seq
             for _ in range(400):
-                if len(page.studio.hub) == 1:
-                    slow_closed.set()
+                if len(page.studio.hub) == 1 and _lines(page) == 1:
                     break
-                other.send('{"type": "ping"}')
-                other.recv(10)
                 threading.Event().wait(0.05)
-        assert slow_closed.is_set(), "it is let go after a while"
+            assert len(page.studio.hub) == 1, "it is let go after a while"
+            assert _lines(page) == 1, "and what it did not take is not kept for it"
+            other.send('{"type": "ping"}')
+            assert json.loads(other.recv(10))["type"] == "pong"
         reader.close()
+
+
+def _lines(page: Page) -> int:
+    """Sockets that the server still holds."""
+    return sum(isinstance(one, protocol.Protocol) for one in page.server.server_state.connections)
 
 
 class _Deaf:

@@ -32,8 +32,7 @@ def fingerprint(model: Model) -> str:
     if model.folder is None:
         raise UserError(f"{model.name}: save the model first; directions and recipes belong to a file of weights")
     try:
-        with (model.folder / "model.safetensors").open("rb") as weights:
-            return hashlib.file_digest(weights, "sha256").hexdigest()
+        return files.sha256(model.folder / "model.safetensors")
     except OSError as error:
         raise UserError(f"{model.folder}: the model is no longer there") from error
 

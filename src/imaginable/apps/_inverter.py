@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,7 +18,7 @@ from imaginable.core import files, seeds
 from imaginable.core.errors import UserError
 from imaginable.data import images
 from imaginable.latent.invert import Found, refine
-from imaginable.methods._method import Encodes
+from imaginable.methods._method import Encodes, Samples
 from imaginable.model import Label, Model
 from imaginable.networks.features import RandomFeatures
 from imaginable.training.given import fingerprint
@@ -100,6 +101,11 @@ class Inverter:
         telling `on_progress` (by default, a bar or lines). Raises `Cancelled` when it was; the next call goes on."""
         if model.trained.spec.kind != "images":
             raise UserError(f"{model.name} was trained on points: there are no pictures to find codes of")
+        if not model.can(Samples) and model.fitted is None:
+            raise UserError(
+                f"{model.name} has no prior, so no pictures of its own to be tried on; fit one first: "
+                f"imaginable sample {run} --prior fitted"
+            )
         folder = Path(run) / FOLDER
         if model.can(Encodes):
             return cls(model, folder, model)
@@ -150,7 +156,8 @@ class Inverter:
         found = self.invert(x, label, steps=steps, starts=starts, on_step=on_step)
         random = self.refined_from_random(x, label, steps, on_step)
         errors = (found.error_before, found.error, random.error, _error(x.mean(0), x))
-        return Yardstick(*(float(error.mean()) for error in errors), n=OWN)
+        encoded, refined, lost, mean = (float(error.mean()) for error in errors)
+        return Yardstick(encoded, refined, lost, mean, OWN)
 
     def _encode(self, x: Tensor, label: Label) -> tuple[Tensor, Tensor | None]:
         """Codes, and classes: where none are told, of each picture the one it is best rebuilt with."""
@@ -200,7 +207,7 @@ def _error(one: Tensor, two: Tensor) -> Tensor:
     return ((one - two) / 2).square().flatten(1).mean(1)
 
 
-def _read(path: Path) -> dict[str, dict[str, float]]:
+def _read(path: Path) -> dict[str, Any]:
     """What is kept there; nothing where it is missing or damaged."""
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from imaginable.apps import _pictures
+from imaginable.apps import _design, _pictures
 from imaginable.apps._inverter import Inverter
 from imaginable.apps._pictures import Say
 from imaginable.core.errors import UserError
@@ -18,18 +18,21 @@ from imaginable.model import Model
 def code(word: str, run: Path, model: Model, say: Say = print) -> Tensor:
     """The code that `word` stands for, of the model's code shape.
 
-    A whole number is a seed; an existing file or folder its (mean) code; `label:NAME` the mean code of the
-    training items of that class. Raises UserError for anything else.
+    A whole number is a seed; a .json file a recipe; an existing file or folder its (mean) code; `label:NAME` the mean
+    code of the training items of that class. Raises UserError for anything else.
     """
     if word.isdigit():
         return model.latents(1, int(word))[0]
     if word.startswith("label:"):
         _need_encoder(word, model)
         return _group(word.removeprefix("label:"), run, model)
+    if word.endswith(".json"):
+        return _design.code_of(model, _design.load_recipe(Path(word), model))
     if _pictures.is_data(word):
         x = images.to_float(_pictures.read(word, model, say).arrays)
         return model.encode_tensor(x).mean(0) if model.can(Encodes) else _inverted(x, word, run, model, say)
-    raise UserError(f"{word}: neither a seed (a whole number), nor a picture or folder, nor label:NAME of a class")
+    others = "nor a picture or folder, nor a recipe (.json), nor label:NAME of a class"
+    raise UserError(f"{word}: neither a seed (a whole number), {others}")
 
 
 def _inverted(x: Tensor, word: str, run: Path, model: Model, say: Say) -> Tensor:

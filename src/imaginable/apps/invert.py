@@ -60,9 +60,9 @@ def invert(
     say(_described(yardstick))
     found = inverter.invert(pictures_out.to_float(given.arrays), label, steps=0 if fast else steps, starts=starts)
     for name, before, error in zip(given.names, found.error_before.tolist(), found.error.tolist(), strict=True):
-        refined = "" if fast else f", refined {error:.2g}"
+        refined = "" if fast else f", refined {error:.6f}"
         own = yardstick.encoded if fast else yardstick.refined
-        say(f"{name}: {before:.2g}{refined} (its own {own:.2g}): {yardstick.verdict(error, fast)}")
+        say(f"{name}: {before:.6f}{refined} (its own {own:.6f}): {yardstick.verdict(error, fast)}")
     out = out or Path(run) / "inverted"
     _write(out, model, given, found, fast)
     say(f"codes, a start for edit of each picture, and inverted.png in {out}")
@@ -72,8 +72,8 @@ def invert(
 def _described(yardstick: Yardstick) -> str:
     return (
         f"yardstick: {yardstick.n} pictures of its own are found again with a mean squared error of "
-        f"{yardstick.encoded:.2g} by the encoder alone, {yardstick.refined:.2g} refined "
-        f"({yardstick.random:.2g} from a random start; the mean picture's is {yardstick.mean:.2g})"
+        f"{yardstick.encoded:.6f} by the encoder alone, {yardstick.refined:.6f} refined "
+        f"({yardstick.random:.6f} from a random start; the mean picture's is {yardstick.mean:.6f})"
     )
 
 
@@ -109,5 +109,8 @@ def _sheet(versions: list[np.ndarray]) -> np.ndarray:
         for at in range(0, min(SHOWN, len(versions[0])), COLUMNS)
     ]
     widest = max(row.shape[1] for row in rows)
-    fill = {"constant_values": pictures_out.PAPER}
-    return np.concatenate([np.pad(row, ((0, 4), (0, widest - row.shape[1]), (0, 0)), **fill) for row in rows])
+    return np.concatenate([_padded(row, widest - row.shape[1]) for row in rows])
+
+
+def _padded(row: np.ndarray, right: int) -> np.ndarray:
+    return np.pad(row, ((0, 4), (0, right), (0, 0)), constant_values=pictures_out.PAPER)

@@ -191,9 +191,9 @@ def _planned(job: Job[Any], dataset: Dataset, left: float, budget: float, say: S
     spent = time.monotonic() - started
     left_over = plan.images - budgets.MARGIN * spent * plan.speed
     images = int(distributed.from_first(max(job.training.batch, left_over)))
+    times = f" ({images / len(dataset.train):.1f} times the data)" if len(dataset.train) else ""
     say(
-        f"budget {budget / 60:.3g} min: {images:,} images at {plan.speed:,.0f} images/s "
-        f"({images / max(1, len(dataset.train)):.1f} times the data), "
+        f"budget {budget / 60:.3g} min: {images:,} images at {plan.speed:,.0f} images/s{times}, "
         f"{plan.overhead:.0f} s of it for snapshots and checkpoints"
     )
     return budgets.with_images(job, images, plan.snapshots)

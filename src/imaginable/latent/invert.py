@@ -16,7 +16,7 @@ Decode = Callable[[Tensor, Tensor | None], Tensor]
 """codes (n, *code shape) and labels (n,), if there are any, to items (n, *shape) in [-1, 1], with gradients"""
 Features = Callable[[Tensor], Tensor]
 
-BLOCK = 64
+BLOCK = 32
 """codes that are decoded at once, at most: what bounds the memory"""
 _RACE = 0.2
 """of the steps that all starts are taken; the best goes on alone"""
@@ -81,16 +81,15 @@ class _Search:
     def run(self, starts: Tensor, steps: int, told: Callable[[int], None]) -> tuple[Tensor, Tensor, Tensor]:
         """All starts race for a while; the best of each item goes on."""
         count, race = len(starts), round(_RACE * steps) if len(starts) > 1 else 0
-        codes, before, error = self._descend(starts.flatten(0, 1), count, race, steps, told)
+        codes, before, error = self._descend(starts.flatten(0, 1), count, race, told)
         errors = error.view(count, -1)
         best, items = errors.argmin(0), torch.arange(errors.shape[1])
         chosen = codes.view(starts.shape)[best, items]
-        # told beyond the race's steps, since those are behind
-        chosen, _, last = self._descend(chosen, 1, steps - race, steps, lambda step: told(race + step))
+        chosen, _, last = self._descend(chosen, 1, steps - race, lambda step: told(race + step))
         return chosen, before.view(count, -1).min(0).values, last
 
     def _descend(
-        self, starts: Tensor, count: int, steps: int, total: int, told: Callable[[int], None]
+        self, starts: Tensor, count: int, steps: int, told: Callable[[int], None]
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Best codes on the way from the starts, their errors at first and at best. `count` starts for each item."""
         x = self.x.repeat(count, *(1,) * (self.x.ndim - 1))

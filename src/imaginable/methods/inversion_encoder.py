@@ -83,6 +83,7 @@ class InversionEncoder(Method[InversionNetworks]):
     def inversion_error(self, nets: InversionNetworks, batch: Batch, progress: Progress) -> Loss:
         assert nets.generator is not None, "training is refused without"
         method, networks, spec = nets.generator.method, nets.generator.networks, nets.generator.spec
+        assert isinstance(method, Samples), "what cannot is refused"
         device, n = batch.x.device, len(batch)
         told = method.labels != "none" and spec.classes
         label = torch.randint(len(spec.classes), (n,)).to(device) if told else None

@@ -59,10 +59,10 @@ class Snapshots:
         path.with_suffix(".png").unlink(missing_ok=True)
 
     def picture(self, id: str) -> bytes:
-        try:
-            return self._path(id).with_suffix(".png").read_bytes()
-        except OSError as error:
-            raise UserError(f"snapshot {id}: its picture is gone") from error
+        path = self._path(id).with_suffix(".png")
+        if not _is_plain(path):
+            raise UserError(f"snapshot {id}: its picture is gone")
+        return path.read_bytes()
 
     def _path(self, id: str) -> Path:
         path = self._files().get(id)
@@ -75,7 +75,7 @@ class Snapshots:
         found = {}
         for id, folder in self.runs.folders().items():
             for path in sorted((folder / "studio").glob("*.json")):
-                if not path.name.startswith(".") and not path.is_symlink() and not path.parent.is_symlink():
+                if not path.name.startswith(".") and _is_plain(path) and not path.parent.is_symlink():
                     found[f"{id}.{path.stem}"] = path
         return found
 
@@ -93,3 +93,7 @@ class Snapshots:
             "created": reader.text("created"),
             "stale": "" if own else "made with earlier weights of this model: it looks different now",
         }
+
+
+def _is_plain(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
