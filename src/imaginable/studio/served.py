@@ -99,7 +99,7 @@ class Served:
             "latents": int(np.prod(self.model.code_shape)),
             "classes": list(self.model.classes),
             "hash": self.book.weights[:8],
-            "gaussian": self.model.is_gaussian,
+            "gaussian": _design.can_truncate(self.model),
             "encodes": self.model.can(Encodes),
             "about": _said(self.model),
             "directions": self.directions(),

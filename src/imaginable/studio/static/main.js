@@ -1,0 +1,250 @@
+// The studio's page: puts the parts together. State is in state.js; each part listens to it.
+
+import * as api from "./api.js";
+import { Compare } from "./compare.js";
+import { Directions } from "./directions.js";
+import { $, attempt, button, dialog, el, menu, say, typing } from "./dom.js";
+import { Photo } from "./photo.js";
+import { Stage } from "./picture.js";
+import { anySeed, moreLikeThis, nearest } from "./sheets.js";
+import { Snapshots } from "./snapshots.js";
+import { Socket } from "./socket.js";
+import { MOST_PANES, Table } from "./state.js";
+import { teach } from "./teach.js";
+import { Jobs, Train } from "./train.js";
+import { Tray } from "./tray.js";
+
+const AWAY_AFTER_MS = 600; // a blink of the connection is nobody's concern
+
+const table = new Table();
+const socket = new Socket();
+const jobs = new Jobs(socket);
+const stage = new Stage(table, socket);
+const compare = new Compare(table, stage, socket, $("compare"));
+const directions = new Directions(table);
+const snapshots = new Snapshots(table, $("snapshots"), (snapshot) => compare.with(snapshot));
+const photo = new Photo(table, jobs);
+const train = new Train(table, jobs);
+
+const fresh = () => table.change(table.setStart(table.world.shown, { start: { seed: anySeed() } }), "seed");
+const teachSlider = () =>
+  teach(table, async (direction) => {
+    await refresh();
+    say(direction.weak ? `${direction.name} is saved, but weak.` : `${direction.name} is a slider now.`);
+  });
+
+new Tray(table, $("tray"), {
+  fresh,
+  teach: teachSlider,
+  find: (anchor) => directions.find(anchor),
+  lock: (slider, control) => directions.lock(slider, control),
+  rename: (slider) => directions.rename(slider),
+  remove: (slider) => directions.remove(slider),
+  saveDirection: (slider) => directions.save(slider),
+});
+
+// --- the bars
+
+const undo = button("Undo", () => table.undo(), {
+  image: "undo",
+  kind: "ghost square",
+  wordless: true,
+  hint: "Undo (Ctrl+Z)",
+});
+const redo = button("Redo", () => table.redo(), {
+  image: "redo",
+  kind: "ghost square",
+  wordless: true,
+  hint: "Redo (Ctrl+Shift+Z)",
+});
+const photoButton = button("Your photo", () => photo.choose(), {
+  image: "photo",
+  kind: "ghost",
+  hint: "Find your photo in the model (or drop it anywhere)",
+});
+$("actions").append(
+  undo,
+  redo,
+  photoButton,
+  button("Train", () => train.show(), { image: "train", kind: "ghost" }),
+  button("Open recipe", openRecipe, { image: "folder", kind: "ghost" }),
+  button("Keyboard", help, { image: "help", kind: "ghost square", wordless: true, hint: "Keyboard (?)" }),
+);
+
+const save = button(
+  "Save",
+  () =>
+    menu(save, [
+      ["Picture (PNG)", savePicture],
+      ["Recipe (JSON)", saveRecipe],
+    ]),
+  { image: "save", aria: { haspopup: "menu" } },
+);
+const tools = [
+  button("Keep", () => snapshots.keep(), { image: "keep", kind: "primary", hint: "Keep a snapshot (S)" }),
+  button("More like this", () => moreLikeThis(table), { image: "grid" }),
+  button("Is it a copy?", () => nearest(table), { image: "look", hint: "The nearest training pictures" }),
+  save,
+];
+$("tools").append(...tools);
+
+let chips = "";
+
+/** Built anew only when there is something new: a button that is replaced under a finger is never clicked. */
+function showRuns() {
+  const { runs } = table.server;
+  const signature = JSON.stringify(runs.map(({ id, name, about, gone }) => [id, name, about, gone]));
+  if (signature === chips) return;
+  chips = signature;
+  $("runs").replaceChildren(
+    ...(runs.length > 1 ? runs : []).map((run) =>
+      button(run.name, () => toggle(run), {
+        kind: `chip ${run.gone ? "gone" : ""}`,
+        hint: run.about,
+        aria: { pressed: String(table.world.shown.includes(run.id)) },
+      }),
+    ),
+  );
+}
+
+function toggle(run) {
+  const { shown } = table.world;
+  const there = shown.includes(run.id);
+  if (there && shown.length === 1) return say("One model has to stay.");
+  if (!there && shown.length === MOST_PANES) return say(`At most ${MOST_PANES} models side by side.`);
+  table.change((world) => ({ ...world, shown: there ? shown.filter((id) => id !== run.id) : [...shown, run.id] }));
+  return table.activate(there ? table.active : run.id);
+}
+
+function showBars() {
+  undo.disabled = !table.canUndo;
+  redo.disabled = !table.canRedo;
+  const none = !table.active;
+  [...tools, photoButton].forEach((one) => {
+    one.disabled = none;
+  });
+  [...$("runs").children].forEach((chip, index) =>
+    chip.setAttribute("aria-pressed", String(table.world.shown.includes(table.server.runs[index].id))),
+  );
+}
+
+table.addEventListener("server", showRuns);
+table.addEventListener("world", showBars);
+
+// --- files in and out
+
+const savePicture = () =>
+  attempt(async () => api.download(await api.picture(table.design(table.active))), { busy: save });
+const saveRecipe = () =>
+  attempt(async () => api.download(await api.recipeOf(table.design(table.active))), { busy: save });
+
+function openRecipe() {
+  const input = el("input", {
+    type: "file",
+    accept: ".json,application/json",
+    onchange: () => {
+      if (input.files[0]) takeRecipe(input.files[0]);
+    },
+  });
+  input.click();
+}
+
+const takeRecipe = (file) =>
+  attempt(async () => {
+    const design = await api.recipe(await file.text());
+    if (!table.run(design.run)) throw new Error("The model of this recipe is not here.");
+    table.load(design);
+    say(`${file.name} is on the table.`);
+  });
+
+addEventListener("dragover", (event) => {
+  event.preventDefault();
+  document.body.classList.add("dropping");
+});
+addEventListener("dragleave", (event) => {
+  if (!event.relatedTarget) document.body.classList.remove("dropping");
+});
+addEventListener("drop", (event) => {
+  event.preventDefault();
+  document.body.classList.remove("dropping");
+  const file = event.dataTransfer.files[0];
+  if (file) file.name.endsWith(".json") ? takeRecipe(file) : photo.take(file);
+});
+
+// --- keyboard
+
+const KEYS = { n: fresh, s: () => snapshots.keep(), t: teachSlider, m: () => moreLikeThis(table), "?": help };
+
+addEventListener("keydown", (event) => {
+  if (document.querySelector("dialog[open]") || typing(event)) return;
+  const key = event.key.toLowerCase();
+  if (event.ctrlKey || event.metaKey) {
+    const step = { z: event.shiftKey ? "redo" : "undo", y: "redo" }[key];
+    if (step) {
+      event.preventDefault();
+      table[step]();
+    }
+  } else if (KEYS[key] && !event.altKey && (table.active || key === "?")) {
+    event.preventDefault();
+    KEYS[key]();
+  }
+});
+
+function help() {
+  const { body } = dialog("Keyboard");
+  const rows = [
+    ["Ctrl Z · Ctrl Shift Z", "undo, redo"],
+    ["← →", "move the slider"],
+    ["0 · Backspace", "reset the slider"],
+    ["N", "new seed"],
+    ["S", "keep a snapshot"],
+    ["T", "teach a slider"],
+    ["M", "more like this"],
+    ["B (hold)", "while comparing: see B"],
+    ["Esc", "close what is open"],
+  ];
+  body.append(
+    el(
+      "dl",
+      { class: "keys" },
+      rows.flatMap(([keys, what]) => [el("dt", {}, keys), el("dd", {}, what)]),
+    ),
+  );
+}
+
+// --- the connection
+
+let away = 0;
+let refreshes = 0;
+
+async function refresh() {
+  const asked = ++refreshes;
+  const server = await attempt(api.state);
+  if (server && asked === refreshes) table.setServer(server); // an older answer may come later
+}
+
+socket.addEventListener("open", () => {
+  clearTimeout(away);
+  if (!$("away").hidden) say("Connected again. Nothing was lost.");
+  $("away").hidden = true;
+  refresh();
+});
+socket.addEventListener("away", () => {
+  clearTimeout(away);
+  away = setTimeout(() => {
+    $("away").textContent = "The connection is away. Your design is kept; trying again …";
+    $("away").hidden = false;
+  }, AWAY_AFTER_MS);
+});
+socket.addEventListener("news", ({ detail }) => {
+  if (detail.type === "runs") refresh().then(() => stage.refresh());
+  if (detail.type === "error") later(refresh); // a run may have vanished
+});
+
+let waiting = 0;
+function later(doing) {
+  clearTimeout(waiting);
+  waiting = setTimeout(doing, 500);
+}
+
+socket.connect();
