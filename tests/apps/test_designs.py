@@ -384,6 +384,16 @@ def test_what_a_person_gets_wrong_is_one_line(
     assert error.count("\n") <= 2
 
 
+def test_a_plain_autoencoder_gets_a_prior_where_starts_are_drawn(tmp_path: Path) -> None:
+    run, said = tmp_path / "plain", list[str]()
+    settings = {"size": 16, "limit": 60, "images": 64, "width": 8, "latents": 4, "device": "cpu"}
+    im.train("autoencoder", "digits", run=str(run), **settings)
+    first = edit(run, seed=1, out=tmp_path / "a.png", say=said.append).read_bytes()
+    assert any("fitting a" in line for line in said)
+    assert edit(run, recipe=tmp_path / "a.json", out=tmp_path / "b.png", say=quiet).read_bytes() == first
+    morph(run, ["0", "1"], out=tmp_path / "m.gif", say=quiet)
+
+
 def test_points_have_no_picture_to_edit(tmp_path: Path) -> None:
     im.train("vae", "gaussians", run=str(tmp_path / "p"), images=256, latents=2, network="mlp", device="cpu")
     with pytest.raises(UserError, match="points"):

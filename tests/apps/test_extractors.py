@@ -15,7 +15,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from imaginable.apps import _features
+from imaginable.apps import _features, _networks
 from imaginable.apps._features import Extractor, Kind, choose
 from imaginable.apps._progress import Display
 from imaginable.core.errors import UserError
@@ -120,7 +120,7 @@ def test_an_interrupted_training_leaves_nothing_and_the_next_one_works(
 
 
 def test_one_that_another_process_has_just_trained_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = _features.train
+    whole = _networks.train
 
     def overtaken(job: Any, *, dataset: Dataset) -> Any:
         yield from whole(job, dataset=dataset)
@@ -129,7 +129,7 @@ def test_one_that_another_process_has_just_trained_is_kept(monkeypatch: pytest.M
         (other / "first").touch()
 
     short(monkeypatch, 100)
-    monkeypatch.setattr(_features, "train", overtaken)
+    monkeypatch.setattr(_networks, "train", overtaken)
     assert chosen()[1]
     (name,) = entries()
     assert (cache.folder() / "classifiers" / name / "first").exists()

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from imaginable.apps import _pictures
 from imaginable.apps._pictures import Say
 from imaginable.core.errors import UserError
 from imaginable.data.dataset import Dataset
-from imaginable.methods._method import Encodes
+from imaginable.methods._method import Encodes, Samples
 from imaginable.model import Model
+from imaginable.training.run import Run
 
 _MOST = 10_000
 """items whose codes are enough for ten Gaussians; more would cost minutes"""
@@ -38,6 +41,13 @@ def fit(model: Model, dataset: Dataset, say: Say) -> Model:
     say(f"fitting a mixture of Gaussians to the codes of {len(index):,} training items")
     blocks = [index[start : start + _BLOCK] for start in range(0, len(index), _BLOCK)]
     return model.fit_prior_to(torch.cat([_codes(model, dataset, block) for block in blocks]))
+
+
+def with_prior(model: Model, run: Path, say: Say) -> Model:
+    """The model, with a prior fitted now if it has none of its own and its data is known: its codes can be drawn."""
+    if model.can(Samples) or model.fitted or not model.can(Encodes) or not fits(model) or not Run(run).job.exists():
+        return model
+    return fit(model, _pictures.training_data(run, "a prior"), say)
 
 
 def fits(model: Model) -> bool:

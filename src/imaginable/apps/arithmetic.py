@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from imaginable import model as models
+from imaginable.apps import _priors
 from imaginable.apps._operands import code
 from imaginable.apps._pictures import Say
 from imaginable.core.errors import UserError
@@ -22,7 +23,7 @@ def arithmetic(run: Path, expression: Sequence[str], *, out: Path | None = None,
     Writes a sheet: the operands as the model sees them, then the result.
     """
     words, signs = parse(expression)
-    model = models.load(run)
+    model = _priors.with_prior(models.load(run), run, say)
     if model.trained.spec.kind != "images":
         raise UserError(f"{model.name} was trained on points: there is no picture to show")
     codes = [code(word, run, model, say) for word in words]

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from imaginable import model as models
-from imaginable.apps import _book, _design, _found
+from imaginable.apps import _book, _design, _found, _priors
 from imaginable.apps._book import Book
 from imaginable.apps._design import Design, Move
 from imaginable.apps._pictures import Say
@@ -51,7 +51,7 @@ def directions(
     word, rest = (action[0], list(action[1:])) if action else ("list", [])
     if word not in ACTIONS:
         raise UserError(f"{word!r}: one of {', '.join(ACTIONS)} was expected{nearest(word, ACTIONS)}")
-    model = models.load(run)
+    model = _priors.with_prior(models.load(run), run, say)
     model.code_shape_or_refuse()
     book = Book.of(model)
     if book.stale:

@@ -11,7 +11,7 @@ import numpy as np
 import tyro
 
 from imaginable import model as models
-from imaginable.apps import _design
+from imaginable.apps import _design, _priors
 from imaginable.apps._book import Book
 from imaginable.apps._design import Design, Move
 from imaginable.apps._operands import code
@@ -43,7 +43,7 @@ def edit(
     picture that carries one, made again; moves and locks are added to it. strip: also a strip of the design moved from
     -3 to +3 along this direction. The directions a model knows: imaginable directions RUN.
     """
-    model = _able(models.load(run))
+    model = _priors.with_prior(_able(models.load(run)), run, say)
     book = Book.of(model)
     if book.stale:
         say(book.stale)

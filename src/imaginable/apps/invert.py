@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from imaginable import model as models
-from imaginable.apps import _pictures
+from imaginable.apps import _pictures, _priors
 from imaginable.apps._design import Design, recipe, recipe_text
 from imaginable.apps._fast_encoder import Cancelled
 from imaginable.apps._inverter import STARTS, STEPS, Inverted, Inverter, Yardstick
@@ -46,7 +46,7 @@ def invert(
         raise UserError(f"--steps {steps} --starts {starts}: both must be at least 1 (--fast refines nothing)")
     if images is not None and images < 1:
         raise UserError(f"--images {images}: must be at least 1")
-    model = models.load(run)
+    model = _priors.with_prior(models.load(run), run, say)
     model.code_shape_or_refuse()
     model.labels(label, 1)  # a class it does not know is refused before minutes go into an encoder
     given = _pictures.read(pictures, model, say)

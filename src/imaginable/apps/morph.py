@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from imaginable import model as models
+from imaginable.apps import _priors
 from imaginable.apps._operands import code
 from imaginable.apps._pictures import Say
 from imaginable.core import files
@@ -39,7 +40,7 @@ def morph(
         raise UserError(f"--out {out}: the ending says the format, .gif, .mp4 or .png")
     if frames < 2 or not seconds > 0:
         raise UserError(f"--frames {frames} --seconds {seconds}: at least 2 frames and more than 0 seconds")
-    model = models.load(run)
+    model = _priors.with_prior(models.load(run), run, say)
     if model.trained.spec.kind != "images":
         raise UserError(f"{model.name} was trained on points: there is no picture to morph")
     words = list(stops) or ["0", "1", "2", "3"]

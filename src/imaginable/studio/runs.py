@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from imaginable import model as models
+from imaginable.apps import _priors
 from imaginable.apps._book import Book
 from imaginable.core import files
 from imaginable.core.errors import UserError
 from imaginable.methods._method import Decodes
 from imaginable.model import Model
 from imaginable.studio.served import Served, Stamp
+
+_log = logging.getLogger(__name__)
 
 
 class Runs:
@@ -116,7 +120,7 @@ def _loaded(folder: Path) -> Model:
     model = models.load(folder)
     if model.trained.spec.kind != "images" or not model.can(Decodes):
         raise UserError(f"{folder}: {model.name} makes no pictures from codes, so there is nothing to slide")
-    return model
+    return _priors.with_prior(model, folder, _log.info)  # a plain autoencoder too has starts to draw
 
 
 def _stamp(folder: Path) -> Stamp | None:

@@ -77,6 +77,7 @@ export class Train {
       "train-method",
       methods.map(({ name }) => [name, name]),
     );
+    if (methods.some(({ name }) => name === "vae")) method.value = "vae"; // learns surely, and encodes photos
     const about = el("p", { class: "muted" });
     const minutes = el("input", {
       type: "number",
