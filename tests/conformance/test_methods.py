@@ -41,6 +41,7 @@ from imaginable.methods._method import (
     Vitals,
     name_of,
 )
+from imaginable.methods._reader import Reader
 from imaginable.training import checkpoint
 from imaginable.training import job as jobs
 from imaginable.training.feed import Feed
@@ -50,7 +51,7 @@ from imaginable.training.state import State
 from imaginable.training.train import load_data, train
 
 NAMES = methods.names()
-PRIVATE = {"_classifier": Classifier}
+PRIVATE = {"_classifier": Classifier, "_reader": Reader}
 """not listed, but trained, saved and loaded like any other"""
 
 
