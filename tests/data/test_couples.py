@@ -81,7 +81,7 @@ LAYOUTS = ["{split}/{side}/", "{side}/{split}/", "{split}{side}/", "set/{split}{
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_splits_above_below_and_glued_are_kept_apart(make: Make, layout: str) -> None:
     """The same file names in train and test, as in the published sets."""
-    files = {}
+    files: dict[str, bytes] = {}
     for offset, split, count in ((0, "train", 6), (50, "test", 3)):
         for index in range(count):
             for side, more in (("A", 0), ("B", 100)):
@@ -160,7 +160,7 @@ def test_a_side_of_its_own_colours(make: Make) -> None:
 
 def test_no_copy_of_a_held_out_picture_is_trained_on(make: Make) -> None:
     """A copied pair, and pairs that share their A or their B, in chains."""
-    files = {}
+    files: dict[str, bytes] = {}
     for index in range(40):  # 0: (a0, b0), 1: (a0, b1), 2: (a2, b1), 3: (a3, b3) copied whole
         group, place = divmod(index, 5)
         a = (0, 0, 2, 3, 3)[place] + 5 * group

@@ -100,7 +100,7 @@ class Checked:
             "others": dict(self.others),
             "notes": list(self.notes),
             "digests": dict(self.digests) if self.kind in ("folder", "zip") else {},
-        } | ({} if self.pairs is None else {"pairs": self.pairs, "alone": list(self.alone)})
+        }
 
     def lines(self) -> list[str]:
         """Plain text for the terminal."""

@@ -94,22 +94,20 @@ def _couples(found: Iterator[Examined], a: _Side, b: _Side, kind: Kind, sides: S
     of_a = {item.name for item in sides.a} if sides else set()
     for seen in found:
         if sides is None:
-            left, right = seen, seen
-            if seen.decoded is not None:
-                left, right = (
-                    replace(seen, decoded=replace(seen.decoded, pixels=half, right=None)) for half in _halves(seen)
-                )
-            yield [(a, left), (b, right)]
+            yield list(zip((a, b), _halves(seen), strict=True))
         elif kind == "pairs":
             yield [(a, seen), (b, next(found))]
         else:
             yield [(a if seen.item.name in of_a else b, seen)]
 
 
-def _halves(seen: Examined) -> tuple[np.ndarray, np.ndarray]:
-    assert seen.decoded is not None
-    assert seen.decoded.right is not None
-    return seen.decoded.pixels, seen.decoded.right
+def _halves(seen: Examined) -> tuple[Examined, Examined]:
+    """The left and the right half as items of their own; what could not be decoded twice."""
+    found = seen.decoded
+    if found is None or found.right is None:
+        return seen, seen
+    right = replace(found, pixels=found.right, right=None)
+    return replace(seen, decoded=replace(found, right=None)), replace(seen, decoded=right)
 
 
 def _record(kind: Kind, a: _Side, b: _Side, checked: Checked, content: str) -> dict[str, Any]:
@@ -124,7 +122,6 @@ def _record(kind: Kind, a: _Side, b: _Side, checked: Checked, content: str) -> d
         for side in (a, b):
             refuse.too_few(f"{checked.where}: {side.name}", side.keys)
         divisions, keys_of = (_division(a), _division(b)), (a.keys, b.keys)
-    manifest = {key: value for key, value in checked.manifest.items() if key not in ("pairs", "alone")}
     of_a, of_b = (
         described(division, side.names, keys) for division, side, keys in zip(divisions, (a, b), keys_of, strict=True)
     )
@@ -139,7 +136,7 @@ def _record(kind: Kind, a: _Side, b: _Side, checked: Checked, content: str) -> d
         "held_out": divisions[0].held_out.tolist(),
         "target_train": divisions[1].train.tolist(),
         "target_held_out": divisions[1].held_out.tolist(),
-        "manifest": manifest | {"digest": content, "arrangement": kind} | of_a | {"B": of_b},
+        "manifest": checked.manifest | {"digest": content, "arrangement": kind} | of_a | {"B": of_b},
     }
 
 

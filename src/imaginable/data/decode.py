@@ -50,7 +50,7 @@ class Decoded:
 
     @property
     def grey(self) -> bool:
-        return self.whole.shape[2] == 1
+        return bool(self.whole.shape[2] == 1)
 
     @property
     def whole(self) -> np.ndarray:
