@@ -118,7 +118,8 @@ def check(options: DataOptions, progress: Advance | None = None) -> Checked:
     """One pass over the source. Bad files are listed, not fatal; without any picture it raises UserError."""
     shape = shape_of(options, options.size or 64)
     with ExitStack() as stack:
-        source, alone = stack.enter_context(open_source(options)), ()
+        source = stack.enter_context(open_source(options))
+        alone: tuple[str, ...] = ()
         if options.masks:
             masks = stack.enter_context(open_source(replace(options, source=options.masks)))
             source, sides = with_masks(source, masks, None)

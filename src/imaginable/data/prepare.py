@@ -93,7 +93,7 @@ def _build(name: str, kind: Kind, asked: Asked, options: DataOptions, size: int,
     """Decodes everything into a new cache entry."""
     source, shape = asked.source, shape_of(options, size)
     if kind != "images" or asked.masks:
-        masks = asked.masks and asked.masks.source
+        masks = None if asked.masks is None else asked.masks.source
         couples.build(name, kind, source, masks, asked.digest, shape, options, progress)
         return
     tally = Tally(source)
