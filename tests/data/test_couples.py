@@ -106,6 +106,7 @@ def test_missing_partners_are_named_and_left_out(make: Make) -> None:
     assert "5 pictures without a partner are left out: A/03.png" in said[0]
     lines = check(DataOptions(str(folder))).lines()
     assert any(line.split() == ["pairs", "17", "by", "name", "in", "A", "and", "B"] for line in lines)
+    assert check(DataOptions(str(folder), limit=9)).pairs is None, "partners may be among the others"
     assert any("no partner 5: A/03.png, A/07.png, B/05.bmp, B/07.bmp, B/07.png" in line for line in lines)
 
 

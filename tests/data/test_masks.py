@@ -110,6 +110,10 @@ def test_check_looks_at_masks_too(make: Make) -> None:
     assert (checked.found, checked.pairs) == (20, 19)
     assert checked.alone == ("cats/07.png", "masks/other.png")
     assert checked.duplicates == ()
+    some = check(DataOptions(str(where[0]), masks=str(where[1]), limit=5))
+    assert some.pairs is not None
+    assert some.pairs >= 4, "one may be the picture of the bad mask"
+    assert set(some.alone) <= {"cats/07.png"}, "masks of pictures that were not taken are not missed"
     lines = checked.lines()
     assert any(line.split() == ["masks", "19", "by", "name"] for line in lines)
     assert any("no partner 2: cats/07.png, masks/other.png" in line for line in lines)

@@ -121,9 +121,9 @@ def check(options: DataOptions, progress: Advance | None = None) -> Checked:
         source = stack.enter_context(open_source(options))
         alone: tuple[str, ...] = ()
         if options.masks:
-            masks = stack.enter_context(open_source(replace(options, source=options.masks)))
+            masks = stack.enter_context(open_source(replace(options, source=options.masks, limit=None)))
             source, sides = with_masks(source, masks, None)
-            alone = sides.alone
+            alone = sides.alone if options.limit is None else ()
         tally = Tally(source)
         if source.points:
             tally.add_points()
@@ -135,6 +135,8 @@ def check(options: DataOptions, progress: Advance | None = None) -> Checked:
             if position in chosen and seen.decoded and not seen.item.mask_of:
                 sample.append(seen.decoded.whole)
         checked = tally.checked(mirror_ratio([one[:, : shape.size] for one in sample]), sample)
+        if options.limit is not None and not (options.masks or options.side_by_side):
+            return replace(checked, pairs=None, alone=())  # the partners may be among the files that were not taken
         return replace(checked, alone=(*checked.alone, *alone))
 
 
