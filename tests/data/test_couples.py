@@ -19,6 +19,9 @@ from imaginable.data import survey
 from imaginable.data.check import check
 from imaginable.data.dataset import DataOptions, Dataset
 from imaginable.data.prepare import prepare
+from imaginable.methods.vae import Vae
+from imaginable.training.job import Job, Training
+from imaginable.training.train import load_data
 
 Make = Callable[..., Path]
 
@@ -381,3 +384,16 @@ def test_useless_sources_are_refused(make: Make) -> None:
         prepared(make(same, name="same"))
     with pytest.raises(UserError, match="--binarise"):
         prepared(make(two_folders(), name="grey"), binarise=True, colour="grey")
+
+
+def test_a_method_gets_what_it_consumes_in_a_size_it_takes(make: Make) -> None:
+    class OfPairs(Vae):
+        consumes = frozenset({"pairs"})
+
+    files = {f"{side}/{index}.png": encoded(picture(index, size=(30, 30))) for side in "AB" for index in range(5)}
+    folder = str(make(files))
+    found = load_data(Job(OfPairs(), DataOptions(folder), Training(), "")).spec
+    assert (found.kind, found.shape) == ("pairs", (3, 32, 32)), "the nearest to 30 that its networks take"
+    with pytest.raises(UserError, match="30"):
+        load_data(Job(OfPairs(), DataOptions(folder, size=30), Training(), ""))
+    assert load_data(Job(Vae(), DataOptions(folder), Training(), "")).spec.kind == "images"
