@@ -99,7 +99,7 @@ class Inverter:
     ) -> Inverter:
         """Trains an encoder first where the model has none, and none is there for these weights: for so many `images`,
         telling `on_progress` (by default, a bar or lines). Raises `Cancelled` when it was; the next call goes on."""
-        if model.trained.spec.kind != "images":
+        if model.trained.spec.kind == "points":
             raise UserError(f"{model.name} was trained on points: there are no pictures to find codes of")
         if not model.can(Samples) and model.fitted is None:
             raise UserError(

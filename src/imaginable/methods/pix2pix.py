@@ -6,7 +6,7 @@ Objective (equations 3 and 4), averaged over items; x a picture, y its partner, 
 says of every patch whether y is real:
     critic     descends  ½ [ - log D(x, y) - log(1 - D(x, G(x))) ]
     generator  descends  a · - log D(x, G(x))  +  λ · mean |y - G(x)|
-The second term alone gives the mean of all partners a picture might have, which is blurred; the first wants one of
+The second term alone gives the median of all partners a picture might have, which is blurred; the first wants one of
 them. `--adversarial 0` is the second alone.
 
 Differs from the paper: no noise at use, where the paper leaves the dropout on and takes batch statistics; so the same

@@ -11,8 +11,8 @@ class Pool(nn.Module):
     arXiv:1612.07828, section 2.3, as in CycleGAN: one picture for one.
 
     Until it is full, every picture goes in and comes out as it is. Then each, with an even chance, comes out as it is
-    or takes the place of one in the pool, which comes out instead. So a picture is met again `size` others later on
-    average, and half of what comes out is new.
+    or takes the place of one in the pool, which comes out instead. So half of what comes out is new, and the
+    rest 2 · size pictures old on average.
 
     The pool is state, and changes only in `keep`. size 0: everything comes out as it is.
     """
