@@ -34,6 +34,8 @@ class DataOptions:
     """colour under transparent pictures and of --fit pad"""
     on_bad: Literal["skip", "stop"] = "skip"
     """bad files: skip them and say how many (stop if more than 5 %), or stop at the first"""
+    side_by_side: bool = False
+    """every picture is a pair: A on its left half, B on its right; its width must be twice its height"""
     limit: int | None = None
     """use at most so many items; the number of items for a built-in that is drawn"""
     binarise: bool = False
