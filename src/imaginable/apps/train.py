@@ -261,7 +261,7 @@ def _conclude(job: Job[Any], dataset: Dataset, say: Say) -> None:
 
 def _next(job: Job[Any]) -> str:
     if isinstance(job.method, Translates):
-        return f"imaginable {job.method.task} {job.run} PICTURES --out {job.method.task}d"
+        return f"imaginable {job.method.task} {job.run} PICTURES --out made"
     if not isinstance(job.method, Decodes):
         return f"imaginable info {job.run}"
     prior = "" if isinstance(job.method, Samples) else " --prior fitted"

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal, final
+from typing import ClassVar, Generic, Literal, TypeVar, final
 
 import torch
 import torch.nn.functional as F
@@ -40,10 +40,13 @@ from imaginable.nn.pool import Pool
 from imaginable.objectives.adversarial import least_squares_discriminator_loss, least_squares_generator_loss
 
 
-class Both(nn.Module):
+M = TypeVar("M", bound=nn.Module)
+
+
+class Both(nn.Module, Generic[M]):
     """One module for each kind: what makes pictures of A and of B, judges them, or keeps them."""
 
-    def __init__(self, a: nn.Module, b: nn.Module) -> None:
+    def __init__(self, a: M, b: M) -> None:
         super().__init__()
         self.a = a
         self.b = b
@@ -52,7 +55,7 @@ class Both(nn.Module):
 class CycleGanNetworks(nn.Module):
     """Two players of two networks each. The pools are none: nothing in them is learned."""
 
-    def __init__(self, generators: Both, critics: Both, pools: Both) -> None:
+    def __init__(self, generators: Both[Translator], critics: Both[PatchCritic], pools: Both[Pool]) -> None:
         super().__init__()
         self.generators = generators
         self.critics = critics

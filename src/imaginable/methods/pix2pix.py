@@ -88,7 +88,7 @@ class Pix2Pix(Method[Pix2PixNetworks]):
 
     def optimizers(self) -> dict[str, Optimizer]:
         adam = Adam(self.lr, betas=(self.beta1, 0.999), schedule=Schedule("linear", decay_from=0.5))
-        return {"generator": adam} | ({"critic": adam} if self.adversarial else {})
+        return dict.fromkeys(("critic", "generator") if self.adversarial else ("generator",), adam)
 
     def phases(self) -> tuple[Phase[Pix2PixNetworks], ...]:
         generator = Phase("generator", self.generator_loss, draw=self.translations)
