@@ -39,7 +39,6 @@ from imaginable.networks.translator import Translator
 from imaginable.nn.pool import Pool
 from imaginable.objectives.adversarial import least_squares_discriminator_loss, least_squares_generator_loss
 
-
 M = TypeVar("M", bound=nn.Module)
 
 
