@@ -2,17 +2,22 @@
 frozen. As the authors' code writes them, with translations made once a step."""
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from imaginable.nn.normalization import InstanceNorm
 from ordinary_gans import Step
 
 
 def translating_step(method: Any, nets: Any, a: Tensor, b: Tensor) -> Step:
     """One cycle on these pictures of A and B."""
+    for layer in nets.modules():
+        if isinstance(layer, InstanceNorm):
+            layer.forward = partial(F.instance_norm, weight=layer.weight, bias=layer.bias)
     return _pix2pix(method, nets, a, b) if "generator" in method.averaged else _cyclegan(method, nets, a, b)
 
 

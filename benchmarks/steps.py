@@ -106,7 +106,7 @@ ROWS = {
     "r3gan": Row("r3gan", 64, SMALL, {"width": 16}, 2.0),
     "r3gan-lazy": Row("r3gan", 64, SMALL, {"width": 16, "penalty_every": 4}, 2.0),
     "autoencoder": Row("autoencoder", 64),
-    "pix2pix": Row("pix2pix", 16, options={"width": 32}, target=1.8),
+    "pix2pix": Row("pix2pix", 64, options={"width": 32}, target=1.8),
     "cyclegan": Row("cyclegan", 4, options={"width": 32, "blocks": 4}, target=1.8),
 }
 

@@ -54,17 +54,19 @@ def nets() -> CycleGanNetworks:
     return CycleGanNetworks(Both(Adds(-0.1), Adds(0.3)), Both(Means(2.0), Means(1.0)), pools)
 
 
-def batch(nets: CycleGanNetworks) -> Batch:
+def batch(nets: CycleGanNetworks, identity: float = 0.5) -> Batch:
     """One a of 0.2 and one b of 0.6 all over, with their translations."""
     whole = torch.ones(1, 1, 4, 4)
     made = Batch(0.2 * whole, y=0.6 * whole)
-    return Batch(made.x, y=made.y, drawn=CycleGan().translations(nets, made, NOW))
+    return Batch(made.x, y=made.y, drawn=CycleGan(identity=identity).translations(nets, made, NOW))
 
 
 def test_translations_are_of_the_other_kind(nets: CycleGanNetworks) -> None:
     drawn = batch(nets).drawn
     assert drawn is not None
-    assert drawn[0, :, 0, 0].tolist() == pytest.approx([0.5, 0.5])  # F(b) = 0.6 - 0.1, G(a) = 0.2 + 0.3
+    # F(b) = 0.6 - 0.1, G(a) = 0.2 + 0.3, and F(a) and G(b) for the identity
+    assert drawn[0, :, 0, 0].tolist() == pytest.approx([0.5, 0.5, 0.1, 0.9])
+    assert CycleGan(identity=0.0).translations(nets, batch(nets), NOW).shape == (1, 2, 4, 4)
 
 
 def test_the_generators_loss(nets: CycleGanNetworks) -> None:
@@ -74,7 +76,7 @@ def test_the_generators_loss(nets: CycleGanNetworks) -> None:
     loss = CycleGan(cycle=10, identity=0.5).generators_loss(nets, batch(nets), NOW)
     assert float(loss.total) == pytest.approx(deceive + 10 * cycle + 5 * identity, rel=1e-5)
     assert float(loss.terms["cycle"]) == pytest.approx(cycle, rel=1e-5)
-    without = CycleGan(cycle=10, identity=0.0).generators_loss(nets, batch(nets), NOW)
+    without = CycleGan(cycle=10, identity=0.0).generators_loss(nets, batch(nets, identity=0.0), NOW)
     assert float(without.total) == pytest.approx(deceive + 10 * cycle, rel=1e-5)
     assert "identity" not in without.terms
 

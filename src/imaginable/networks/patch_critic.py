@@ -7,6 +7,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from imaginable.nn.normalization import InstanceNorm
+
 Layout = Literal["ours", "pix2pix", "cyclegan"]
 
 
@@ -52,4 +54,4 @@ class PatchCritic(nn.Module):
 def _norm(channels: int, layout: Layout) -> nn.Module:
     if layout == "ours":
         return nn.GroupNorm(math.gcd(channels, 8), channels)
-    return nn.InstanceNorm2d(channels, affine=layout == "pix2pix")
+    return InstanceNorm(channels, affine=layout == "pix2pix")

@@ -6,6 +6,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from imaginable.nn.normalization import InstanceNorm
+
 
 class Translator(nn.Module):
     """(n, channels, h, w) -> (n, target, h, w), float32 in [-1, 1], for h and w that are multiples of 4, from 8.
@@ -46,7 +48,7 @@ class Residual(nn.Module):
             _reflected(channels, channels, 3, bias),
             *_normalised(channels),
             _reflected(channels, channels, 3, bias),
-            nn.InstanceNorm2d(channels),
+            InstanceNorm(channels),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -59,4 +61,4 @@ def _reflected(before: int, after: int, kernel: int, bias: bool) -> nn.Module:
 
 
 def _normalised(channels: int) -> tuple[nn.Module, nn.Module]:
-    return nn.InstanceNorm2d(channels), nn.ReLU()
+    return InstanceNorm(channels), nn.ReLU()

@@ -7,6 +7,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from imaginable.nn.normalization import InstanceNorm
+
 Norm = Literal["group", "instance"]
 _WIDEST = 8  # times the width: as far as channels grow
 _DROPPED = 3  # layers from the bottom that drop units
@@ -71,5 +73,5 @@ def _doubling(before: int, after: int, bias: bool = False) -> nn.Module:
 
 def _norm(channels: int, norm: Norm) -> nn.Module:
     if norm == "instance":
-        return nn.InstanceNorm2d(channels, affine=True)
+        return InstanceNorm(channels, affine=True)
     return nn.GroupNorm(_SHARES if channels % _SHARES == 0 else 1, channels)
