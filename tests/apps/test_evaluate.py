@@ -26,6 +26,7 @@ from imaginable.apps.evaluate import evaluate
 from imaginable.cli import main
 from imaginable.core.errors import UserError
 from imaginable.data import prepare as preparing
+from imaginable.data.split import Split
 from imaginable.model import Model
 from imaginable.training import job as jobs
 from imaginable.training.job import Training
@@ -334,7 +335,7 @@ def test_data_of_which_nothing_is_held_out_is_refused(
     grey: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     folder = noise(tmp_path / "tiny", 3)
-    monkeypatch.setattr(preparing, "split", lambda keys, named: preparing.Split(*_all(len(keys)), how="none"))
+    monkeypatch.setattr(preparing, "split", lambda keys, named: Split(*_all(len(keys)), how="none"))
     assert "measure on all of it with --everything" in refused(capsys, grey, folder)
     assert evaluate(grey, str(folder), everything=True, say=str)["on"]["n"] == 3
 

@@ -81,7 +81,7 @@ LAYOUTS = ["{split}/{side}/", "{side}/{split}/", "{split}{side}/", "set/{split}{
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_splits_above_below_and_glued_are_kept_apart(make: Make, layout: str) -> None:
     """The same file names in train and test, as in the published sets."""
-    files = {}
+    files: dict[str, bytes] = {}
     for offset, split, count in ((0, "train", 6), (50, "test", 3)):
         for index in range(count):
             for side, more in (("A", 0), ("B", 100)):
@@ -106,6 +106,7 @@ def test_missing_partners_are_named_and_left_out(make: Make) -> None:
     assert "5 pictures without a partner are left out: A/03.png" in said[0]
     lines = check(DataOptions(str(folder))).lines()
     assert any(line.split() == ["pairs", "17", "by", "name", "in", "A", "and", "B"] for line in lines)
+    assert check(DataOptions(str(folder), limit=9)).pairs is None, "partners may be among the others"
     assert any("no partner 5: A/03.png, A/07.png, B/05.bmp, B/07.bmp, B/07.png" in line for line in lines)
 
 
@@ -160,7 +161,7 @@ def test_a_side_of_its_own_colours(make: Make) -> None:
 
 def test_no_copy_of_a_held_out_picture_is_trained_on(make: Make) -> None:
     """A copied pair, and pairs that share their A or their B, in chains."""
-    files = {}
+    files: dict[str, bytes] = {}
     for index in range(40):  # 0: (a0, b0), 1: (a0, b1), 2: (a2, b1), 3: (a3, b3) copied whole
         group, place = divmod(index, 5)
         a = (0, 0, 2, 3, 3)[place] + 5 * group

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from imaginable.data import refuse
 from imaginable.data.items import Item, Source, SourceKind
+from imaginable.data.masks import with_masks
 from imaginable.data.propose import mirror_ratio, propose_flip, propose_size
 from imaginable.data.shape import Shape, shape_of
 from imaginable.data.sides import sides_of
 from imaginable.data.sources import open_source
+from imaginable.data.split import alike, content_keys
 from imaginable.data.survey import Advance, Examined, digest, examine
 
 if TYPE_CHECKING:
@@ -37,6 +40,7 @@ class Checked:
     pictures. own_size: pixels on a side of a source that is made of arrays. mirror: see
     propose.mirror_ratio, None where it was not measured.
     pairs: pictures with a partner, or pictures that are pairs side by side; None where there are no two sides.
+    masked: the partners are masks.
     alone: of two sides, names without a usable partner. sample: some pictures, uint8 (h, w, 1 | 3) each.
     """
 
@@ -62,6 +66,7 @@ class Checked:
     own_size: int | None = None
     mirror: float | None = None
     side_by_side: bool = False
+    masked: bool = False
     pairs: int | None = None
     alone: tuple[str, ...] = ()
     sample: tuple[np.ndarray, ...] = ()
@@ -100,7 +105,7 @@ class Checked:
             "others": dict(self.others),
             "notes": list(self.notes),
             "digests": dict(self.digests) if self.kind in ("folder", "zip") else {},
-        } | ({} if self.pairs is None else {"pairs": self.pairs, "alone": list(self.alone)})
+        }
 
     def lines(self) -> list[str]:
         """Plain text for the terminal."""
@@ -112,7 +117,13 @@ class Checked:
 def check(options: DataOptions, progress: Advance | None = None) -> Checked:
     """One pass over the source. Bad files are listed, not fatal; without any picture it raises UserError."""
     shape = shape_of(options, options.size or 64)
-    with open_source(options) as source:
+    with ExitStack() as stack:
+        source = stack.enter_context(open_source(options))
+        alone: tuple[str, ...] = ()
+        if options.masks:
+            masks = stack.enter_context(open_source(replace(options, source=options.masks, limit=None)))
+            source, sides = with_masks(source, masks, None)
+            alone = sides.alone if options.limit is None else ()
         tally = Tally(source)
         if source.points:
             tally.add_points()
@@ -121,9 +132,12 @@ def check(options: DataOptions, progress: Advance | None = None) -> Checked:
         sample = []
         for position, seen in enumerate(examine(source, shape, progress)):
             tally.add(seen)
-            if position in chosen and seen.decoded:
+            if position in chosen and seen.decoded and not seen.item.mask_of:
                 sample.append(seen.decoded.whole)
-        return tally.checked(mirror_ratio([one[:, : shape.size] for one in sample]), sample)
+        checked = tally.checked(mirror_ratio([one[:, : shape.size] for one in sample]), sample)
+        if options.limit is not None and not (options.masks or options.side_by_side):
+            return replace(checked, pairs=None, alone=())  # the partners may be among the files that were not taken
+        return replace(checked, alone=(*checked.alone, *alone))
 
 
 def tallied(tally: Tally, shape: Shape, on_bad: str, progress: Advance | None) -> Iterator[Examined]:
@@ -149,19 +163,23 @@ class Tally:
     sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
     grey: list[str] = field(default_factory=list)
     halved: int = 0
+    masks: list[Item] = field(default_factory=list)
 
     def add(self, seen: Examined) -> None:
         name, decoded = seen.item.name, seen.decoded
         if decoded is None:
             self.skipped[name] = seen.why
             return
+        for fix in decoded.fixes:
+            self.fixed[fix].append(name)
+        if seen.item.mask_of:
+            self.masks.append(seen.item)
+            return
         self.items.append(seen.item)
         self.digests.append(seen.digest)
         self.pixel_digests.append(digest(decoded.whole))
         self.halved += decoded.right is not None
         self.sizes[decoded.width, decoded.height] += 1
-        for fix in decoded.fixes:
-            self.fixed[fix].append(name)
         if decoded.grey:
             self.grey.append(name)
         if max(decoded.width, decoded.height) > EXTREME * min(decoded.width, decoded.height):
@@ -177,7 +195,7 @@ class Tally:
 
     def checked(self, mirror: float | None = None, sample: Sequence[np.ndarray] = ()) -> Checked:
         source, names = self.source, [item.name for item in self.items]
-        sides = None if self.halved else sides_of(self.items)
+        pairs, alone = self._partners()
         all_grey = len(self.grey) == len(names) and not source.points
         fixed = dict(self.fixed)
         if self.grey and not all_grey:
@@ -186,14 +204,14 @@ class Tally:
             where=source.where,
             kind=source.kind,
             points=source.points,
-            found=len(source.items),
+            found=sum(not item.mask_of for item in source.items),
             items=tuple(self.items),
             keys=tuple(content_keys(self.digests, self.pixel_digests)),
             digests=dict(zip(names, self.digests, strict=True)),
             fixed={fix: tuple(fixed[fix]) for fix in sorted(fixed)},
             skipped=self.skipped,
             flagged=self.flagged,
-            duplicates=tuple(_groups(self.pixel_digests, names)),
+            duplicates=tuple(alike(self.pixel_digests, names)),
             classes=_counted((item.label for item in self.items), source.classes),
             splits=_counted((item.split for item in self.items), ("train", "validation", "test")),
             sizes=dict(self.sizes.most_common()),
@@ -205,28 +223,22 @@ class Tally:
             own_size=source.own_size,
             mirror=mirror,
             side_by_side=bool(self.halved),
-            pairs=self.halved or (len(sides.pairs) if sides else None),
-            alone=sides.alone if sides else (),
+            masked=bool(self.masks),
+            pairs=pairs,
+            alone=alone,
             sample=tuple(sample),
         )
 
-
-def content_keys(digests: Sequence[str], pixel_digests: Sequence[str]) -> list[str]:
-    """For each item the lowest file digest among those that look exactly the same.
-
-    It is the file's digest that counts, so that the split stays the same at another size.
-    """
-    lowest: dict[str, str] = {}
-    for found, pixels in zip(digests, pixel_digests, strict=True):
-        lowest[pixels] = min(found, lowest.get(pixels, found))
-    return [lowest[pixels] for pixels in pixel_digests]
-
-
-def _groups(keys: Sequence[str], names: Sequence[str]) -> list[tuple[str, ...]]:
-    groups: dict[str, list[str]] = defaultdict(list)
-    for key, name in zip(keys, names, strict=True):
-        groups[key].append(name)
-    return [tuple(group) for group in groups.values() if len(group) > 1]
+    def _partners(self) -> tuple[int | None, tuple[str, ...]]:
+        """How many pairs there are, None without two sides, and the usable files that are in none."""
+        if self.masks:
+            names, masked = {item.name for item in self.items}, {mask.mask_of for mask in self.masks}
+            lone = [mask.name for mask in self.masks if mask.mask_of not in names]
+            return len(names & masked), tuple(sorted([*(names - masked), *lone]))
+        if self.halved:
+            return self.halved, ()
+        sides = sides_of(self.items)
+        return (len(sides.pairs), sides.alone) if sides else (None, ())
 
 
 def _counted(words: Sequence[str | None] | Any, order: Sequence[str]) -> dict[str, int]:

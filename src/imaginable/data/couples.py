@@ -1,4 +1,4 @@
-"""Prepares pairs and domains: two arrays, A and B, in two entries of the cache."""
+"""Prepares pairs, domains, and pictures with masks: two arrays, A and B, in two entries of the cache."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from imaginable.core.errors import UserError
 from imaginable.core.types import Kind
 from imaginable.data import cache, refuse
 from imaginable.data.cache import Writer
-from imaginable.data.check import Checked, Tally, content_keys, tallied
+from imaginable.data.check import Checked, Tally, tallied
 from imaginable.data.items import Item, Source
+from imaginable.data.masks import with_masks
 from imaginable.data.shape import Shape
 from imaginable.data.sides import LAYOUT, Sides, pair_keys, two_sided
-from imaginable.data.split import Split, described, split
+from imaginable.data.split import Split, content_keys, described, split
 from imaginable.data.survey import Advance, Examined, digest
 
 if TYPE_CHECKING:
@@ -30,13 +31,22 @@ def load(name: str) -> tuple[np.ndarray, dict[str, Any], np.ndarray] | None:
 
 
 def build(
-    name: str, kind: Kind, source: Source, content: str, shape: Shape, options: DataOptions, progress: Advance | None
+    name: str,
+    kind: Kind,
+    source: Source,
+    masks: Source | None,
+    content: str,
+    shape: Shape,
+    options: DataOptions,
+    progress: Advance | None,
 ) -> None:
     """Decodes everything into new cache entries. Raises UserError without two sides, or with too few good pictures."""
     sides = None
-    if source.points or source.kind == "built-in":
+    if masks is not None:
+        source, sides = with_masks(source, masks, options.limit)
+    elif source.points or source.kind == "built-in":
         raise UserError(f"{source.where}: {kind} are made of {LAYOUT}")
-    if not options.side_by_side:
+    elif not options.side_by_side:
         source, sides = two_sided(source, kind, options.limit)
     source = replace(source, factors=(), factor_values={})
     tally, lost = Tally(source), []
@@ -51,7 +61,7 @@ def build(
         checked = tally.checked()
         refuse.too_bad(source.where, checked.skipped, checked.found)
         first.record = _record(kind, a, b, checked, content)
-        if kind == "pairs":
+        if kind != "domains":
             alone = sorted([*(sides.alone if sides else ()), *lost])
             first.record["manifest"] |= {"pairs": len(a.items), "alone": alone}
 
@@ -94,29 +104,27 @@ def _couples(found: Iterator[Examined], a: _Side, b: _Side, kind: Kind, sides: S
     of_a = {item.name for item in sides.a} if sides else set()
     for seen in found:
         if sides is None:
-            left, right = seen, seen
-            if seen.decoded is not None:
-                left, right = (
-                    replace(seen, decoded=replace(seen.decoded, pixels=half, right=None)) for half in _halves(seen)
-                )
-            yield [(a, left), (b, right)]
-        elif kind == "pairs":
+            yield list(zip((a, b), _halves(seen), strict=True))
+        elif kind != "domains":
             yield [(a, seen), (b, next(found))]
         else:
             yield [(a if seen.item.name in of_a else b, seen)]
 
 
-def _halves(seen: Examined) -> tuple[np.ndarray, np.ndarray]:
-    assert seen.decoded is not None
-    assert seen.decoded.right is not None
-    return seen.decoded.pixels, seen.decoded.right
+def _halves(seen: Examined) -> tuple[Examined, Examined]:
+    """The left and the right half as items of their own; what could not be decoded twice."""
+    found = seen.decoded
+    if found is None or found.right is None:
+        return seen, seen
+    right = replace(found, pixels=found.right, right=None)
+    return replace(seen, decoded=replace(found, right=None)), replace(seen, decoded=right)
 
 
 def _record(kind: Kind, a: _Side, b: _Side, checked: Checked, content: str) -> dict[str, Any]:
     """What the cache keeps beside the items. Halves of a picture are on the same side of the split, domains or not."""
-    if kind == "pairs" or checked.side_by_side:
-        keys = pair_keys(a.keys, b.keys)
-        refuse.too_few(checked.where, keys, "pair")
+    if kind != "domains" or checked.side_by_side:
+        keys = a.keys if checked.masked else pair_keys(a.keys, b.keys)
+        refuse.too_few(checked.where, keys, "picture" if checked.masked else "pair")
         named = [first.split or second.split for first, second in zip(a.items, b.items, strict=True)]
         both = split(keys, named)
         divisions, keys_of = (both, both), (keys, keys)
@@ -124,10 +132,10 @@ def _record(kind: Kind, a: _Side, b: _Side, checked: Checked, content: str) -> d
         for side in (a, b):
             refuse.too_few(f"{checked.where}: {side.name}", side.keys)
         divisions, keys_of = (_division(a), _division(b)), (a.keys, b.keys)
-    manifest = {key: value for key, value in checked.manifest.items() if key not in ("pairs", "alone")}
     of_a, of_b = (
         described(division, side.names, keys) for division, side, keys in zip(divisions, (a, b), keys_of, strict=True)
     )
+    arrangement = {"digest": content, "arrangement": "masks" if checked.masked else kind}
     return {
         "kind": kind,
         "classes": [],
@@ -139,7 +147,7 @@ def _record(kind: Kind, a: _Side, b: _Side, checked: Checked, content: str) -> d
         "held_out": divisions[0].held_out.tolist(),
         "target_train": divisions[1].train.tolist(),
         "target_held_out": divisions[1].held_out.tolist(),
-        "manifest": manifest | {"digest": content, "arrangement": kind} | of_a | {"B": of_b},
+        "manifest": checked.manifest | arrangement | of_a | {"B": of_b},
     }
 
 

@@ -36,6 +36,8 @@ class DataOptions:
     """bad files: skip them and say how many (stop if more than 5 %), or stop at the first"""
     side_by_side: bool = False
     """every picture is a pair: A on its left half, B on its right; its width must be twice its height"""
+    masks: str | None = None
+    """a folder or zip of masks, by the pictures' names and in their sizes: white is to be filled"""
     limit: int | None = None
     """use at most so many items; the number of items for a built-in that is drawn"""
     binarise: bool = False
@@ -53,7 +55,7 @@ class Dataset:
     train, held_out: indices into items. Nothing in held_out is ever trained on.
     manifest: what went in, what was fixed or skipped, how it was split (goes into manifest.json).
     targets: B, uint8 (m, h, w, c). Of pairs item i belongs to target i; of domains target_train and target_held_out
-    index it. target_names: the file each target came from.
+    index it. target_names: the file each target came from. masks: uint8 (n, h, w, 1), 255 = to be filled.
     """
 
     spec: DataSpec
@@ -69,6 +71,8 @@ class Dataset:
     target_names: tuple[str, ...] = ()
     target_train: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     target_held_out: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+
+    masks: np.ndarray | None = None
 
     def batch(self, index: np.ndarray, mirrored: np.ndarray | None = None, draw: int | None = None) -> Batch:
         """Items `index` as a Batch; `mirrored` (n,) bool says which are flipped left to right, with their partners.
@@ -86,6 +90,7 @@ class Dataset:
             x = _tensors(raw, mirrored)
         return Batch(
             x=x,
+            hole=None if self.masks is None else _tensors(self.masks[index], mirrored).add_(1).div_(2),
             y=self.target_batch(index, mirrored) if self.spec.kind == "pairs" else None,
             label=torch.from_numpy(self.labels[index]) if self.spec.classes else None,
             factors=torch.from_numpy(self.factors[index]) if self.spec.factors else None,

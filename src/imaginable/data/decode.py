@@ -7,7 +7,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from io import BytesIO
 
@@ -24,6 +24,9 @@ FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "JPEG2000", "AVIF
 
 LARGEST = 100_000_000
 """pixels; a picture that claims more is taken for a decompression bomb"""
+
+WHITE = 128
+"""grey value of a mask from which a pixel is to be filled"""
 
 SMALLEST = 8
 """pixels on a side"""
@@ -50,7 +53,7 @@ class Decoded:
 
     @property
     def grey(self) -> bool:
-        return self.whole.shape[2] == 1
+        return bool(self.whole.shape[2] == 1)
 
     @property
     def whole(self) -> np.ndarray:
@@ -112,6 +115,18 @@ def _brought(image: Image.Image, width: int, height: int, shape: Shape, fixes: l
     plain = plainly(image, shape, fixes)
     left, right = (fitted(plain.crop((start, 0, start + height, height)), shape) for start in (0, height))
     return Decoded(left, width, height, tuple(fixes), right)
+
+
+def black_and_white(mask: Decoded) -> Decoded:
+    """A mask with nothing between: 255 is to be filled, 0 is kept."""
+    return replace(mask, pixels=np.where(mask.pixels >= WHITE, np.uint8(255), np.uint8(0)))
+
+
+def misfit(picture: Decoded | None, mask: Decoded) -> str:
+    """Why a mask cannot be used with its picture, in a few words; empty where it can."""
+    if picture is not None and (picture.width, picture.height) != (mask.width, mask.height):
+        return f"{mask.width}x{mask.height}, and its picture is {picture.width}x{picture.height}"
+    return "" if mask.pixels.any() else "all black: nothing to fill"
 
 
 def dimensions(raw: bytes | np.ndarray) -> tuple[int, int]:

@@ -22,6 +22,7 @@ class Item:
 
     name: its path relative to the source, or array and index. label: its class, None = unknown.
     factors: as many floats as the source has factors, NaN = unknown. position: where the source keeps it.
+    mask_of: of a mask, the name of its picture.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Item:
     split: SplitName | None = None
     label: str | None = None
     factors: tuple[float, ...] = ()
+    mask_of: str = ""
 
 
 @dataclass(frozen=True)

@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from functools import cached_property
-from hashlib import file_digest
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from imaginable.core.errors import UserError
 from imaginable.core.types import DataSpec, Kind
-from imaginable.data import cache, couples, drawn, refuse, toys
+from imaginable.data import cache, couples, refuse
+from imaginable.data.asked import Asked
 from imaginable.data.check import Checked, Tally, tallied
 from imaginable.data.dataset import DataOptions, Dataset
-from imaginable.data.items import Source, SourceKind
 from imaginable.data.report import several, skipped_line
 from imaginable.data.shape import shape_of
-from imaginable.data.sources import locate, open_source, validate
+from imaginable.data.sources import validate
 from imaginable.data.split import described, split
-from imaginable.data.survey import Advance, common_size, digest
-
-DEFAULT_SIZE = 64
-"""pixels on a side for pictures of different sizes"""
+from imaginable.data.survey import Advance
 
 Say = Callable[[str], None]
 
@@ -48,12 +41,15 @@ def prepare(
     validate(options)
     kind = _kind_of(options, consumes)
     with ExitStack() as stack:
-        asked = _Asked(_read_as(options, kind), stack)
+        asked = Asked(_read_as(options, kind), stack)
+        if options.masks is not None:
+            asked.masks = Asked(replace(asked.options, source=options.masks), stack)
         size = options.size or asked.best_size(sizes)
-        name = cache.key("entry", asked.content, size, _what_matters(options), kind)
-        if _load(name, kind) is None:
+        name = cache.key("entry", asked.digest, size, _what_matters(options), kind)
+        load = _load if kind == "images" and asked.masks is None else couples.load
+        if load(name) is None:
             _build(name, kind, asked, options, size, progress)
-    found = _load(name, kind)
+    found = load(name)
     if found is None:
         raise UserError(f"{cache.folder()}: the prepared data vanished; set IMAGINABLE_CACHE to a folder that stays")
     return _finished(options, *found, say or _nothing)
@@ -62,6 +58,8 @@ def prepare(
 def _kind_of(options: DataOptions, consumes: frozenset[Kind]) -> Kind:
     """`pairs` or `domains` where they are consumed; `images`, which may turn out to be points, for all else."""
     two: list[Kind] = [kind for kind in ("pairs", "domains") if kind in consumes]
+    if two and options.masks is not None:
+        raise UserError("--masks: only methods that learn from single pictures take them; leave it out")
     if two:
         return two[0]
     if options.side_by_side:
@@ -71,14 +69,12 @@ def _kind_of(options: DataOptions, consumes: frozenset[Kind]) -> Kind:
 
 def _read_as(options: DataOptions, kind: Kind) -> DataOptions:
     """Two sides have no classes, and a limit counts pairs or the items of a side, not files."""
-    if kind == "images":
+    if kind == "images" and options.masks is None:
         return options
     return replace(options, unlabelled=True, limit=options.limit if options.side_by_side else None)
 
 
-def _load(name: str, kind: Kind) -> tuple[np.ndarray, dict[str, Any], np.ndarray | None] | None:
-    if kind != "images":
-        return couples.load(name)
+def _load(name: str) -> tuple[np.ndarray, dict[str, Any], np.ndarray | None] | None:
     found = cache.load(name)
     return None if found is None else (*found, None)
 
@@ -93,77 +89,12 @@ def _what_matters(options: DataOptions) -> list[Any]:
     return [*how, options.side_by_side]
 
 
-@dataclass
-class _Asked:
-    """The source as far as it has to be opened: for most of what is in the cache already, it is not."""
-
-    options: DataOptions
-    stack: ExitStack
-
-    @cached_property
-    def located(self) -> tuple[SourceKind, Path]:
-        return locate(self.options.source)
-
-    @cached_property
-    def source(self) -> Source:
-        return self.stack.enter_context(open_source(self.options))
-
-    @cached_property
-    def content(self) -> str:
-        """A hash of everything that will be read."""
-        kind, path = self.located
-        if kind == "folder":
-            return _folder_digest(path, self.source)
-        if kind == "built-in":
-            # its code is its content
-            code = [digest(Path(module.__file__ or "").read_bytes()) for module in (drawn, toys)]
-            return cache.key(self.options.source, self.options.limit, *code)
-        with path.open("rb") as file:
-            return file_digest(file, "blake2b").hexdigest()[:32]
-
-    def best_size(self, sizes: Callable[[int], bool] | None) -> int:
-        """Where none was asked for: the pictures' own, as near as the method takes it, else the default."""
-        halved = self.options.side_by_side
-        name = cache.key("own size", self.content, self.options.limit, halved)
-        own = cache.remembered(name, lambda: common_size(self.source, halved))
-        if own is None or sizes is None or sizes(own):
-            return own or DEFAULT_SIZE
-        near = [size for size in range(4, 1025) if sizes(size)]
-        return min(near, key=lambda size: abs(math.log(size / own)), default=DEFAULT_SIZE)
-
-
-def _folder_digest(root: Path, source: Source) -> str:
-    """A hash of names and contents, remembered by names, lengths and times: large sets are read once."""
-    names = [item.name for item in source.items] + list(source.tables)
-    facts = []
-    for name in names:
-        try:
-            found = (root / name).stat()
-            facts.append([name, found.st_size, found.st_mtime_ns])
-        except OSError:
-            facts.append([name, -1, -1])
-
-    def compute() -> str:
-        return cache.key([[name, _file_digest(root / name)] for name in names])
-
-    return str(cache.remembered(cache.key("folder", str(root.resolve()), facts), compute))
-
-
-def _file_digest(path: Path) -> str:
-    try:
-        if not path.is_file():
-            return ""
-        with path.open("rb") as file:
-            return file_digest(file, "blake2b").hexdigest()
-    except OSError:
-        return ""
-
-
-def _build(name: str, kind: Kind, asked: _Asked, options: DataOptions, size: int, progress: Advance | None) -> None:
+def _build(name: str, kind: Kind, asked: Asked, options: DataOptions, size: int, progress: Advance | None) -> None:
     """Decodes everything into a new cache entry."""
     source, shape = asked.source, shape_of(options, size)
-    if kind != "images":
-        couples.build(name, kind, source, asked.content, shape, options, progress)
+    if kind != "images" or asked.masks:
+        masks = None if asked.masks is None else asked.masks.source
+        couples.build(name, kind, source, masks, asked.digest, shape, options, progress)
         return
     tally = Tally(source)
     with cache.writing(name) as writer:
@@ -199,21 +130,22 @@ def _record(checked: Checked, content: str) -> dict[str, Any]:
 
 
 def _finished(
-    options: DataOptions, items: np.ndarray, record: dict[str, Any], targets: np.ndarray | None, say: Say
+    options: DataOptions, items: np.ndarray, record: dict[str, Any], second: np.ndarray | None, say: Say
 ) -> Dataset:
-    """The Dataset of a cache entry, with what has to be said about it."""
+    """The Dataset of a cache entry, with what has to be said about it. second: B, or masks."""
+    targets, masks = (None, second) if record["kind"] == "images" else (second, None)
     manifest = record["manifest"] | {"source": options.source}
     skipped = manifest["skipped"]
     if skipped and options.on_bad == "stop":
         raise refuse.stopped(options.source, *next(iter(skipped.items())))
     if skipped:
         say(skipped_line(skipped, manifest["found"]))
-    if targets is not None and manifest.get("alone"):
-        say(f"{len(manifest['alone'])} pictures without a partner are left out: {several(manifest['alone'])}")
+    if alone := manifest.get("alone"):
+        say(f"{len(alone)} {'files' if options.masks else 'pictures'} without a partner are left out: {several(alone)}")
     copies = [*manifest["straddling"], *(manifest["B"]["straddling"] if record["kind"] == "domains" else ())]
     if copies:
         say(f"exact copies of what is trained on are held out as well: {several(copies)}")
-    train = np.array(record["train"], dtype=np.int64)
+    train = _indices(record["train"])
     factors = tuple(manifest["factors"])
     spec = DataSpec(
         kind=record["kind"],
@@ -232,14 +164,19 @@ def _finished(
         factors=np.array(record["factors"], dtype=np.float32).reshape(len(items), len(factors)),
         names=tuple(record["names"]),
         train=train,
-        held_out=np.array(record["held_out"], dtype=np.int64),
+        held_out=_indices(record["held_out"]),
         manifest=manifest,
         binarise=options.binarise,
         targets=targets,
+        masks=masks,
         target_names=tuple(record.get("target_names", ())),
-        target_train=np.array(record.get("target_train", ()), dtype=np.int64),
-        target_held_out=np.array(record.get("target_held_out", ()), dtype=np.int64),
+        target_train=_indices(record.get("target_train", ())),
+        target_held_out=_indices(record.get("target_held_out", ())),
     )
+
+
+def _indices(numbers: Sequence[int]) -> np.ndarray:
+    return np.array(numbers, dtype=np.int64)
 
 
 def _shape(items: np.ndarray) -> tuple[int, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -26,6 +26,11 @@ class Shape:
     background: tuple[int, int, int] = (255, 255, 255)
     colour: Literal["auto", "grey", "rgb"] = "auto"
     side_by_side: bool = False
+
+    @property
+    def of_masks(self) -> Shape:
+        """How the masks of such pictures are read: what is added around them is not to be filled."""
+        return replace(self, background=(0, 0, 0), colour="grey")
 
 
 def shape_of(options: DataOptions, size: int) -> Shape:

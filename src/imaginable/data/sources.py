@@ -29,6 +29,8 @@ def validate(options: DataOptions) -> None:
     """Raises UserError for a size or limit that no source can meet."""
     if options.size is not None and not SMALLEST <= options.size <= LARGEST:
         raise UserError(f"--size {options.size}: choose a number of pixels from {SMALLEST} to {LARGEST}")
+    if options.masks is not None and options.side_by_side:
+        raise UserError("--masks belong to single pictures, and --side-by-side says that they are pairs: leave one out")
     if options.limit is not None and options.limit < 2:
         raise UserError(f"--limit {options.limit}: at least 2 items are needed")
 

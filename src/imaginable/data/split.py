@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -57,6 +58,25 @@ def _by_content(keys: Sequence[str]) -> np.ndarray:
 def _place(key: str) -> float:
     """A number in [0, 1) that depends on the content alone."""
     return int.from_bytes(blake2b(key.encode(), digest_size=6, person=b"held out").digest(), "little") / 2**48
+
+
+def content_keys(digests: Sequence[str], pixel_digests: Sequence[str]) -> list[str]:
+    """For each item the lowest file digest among those that look exactly the same.
+
+    It is the file's digest that counts, so that the split stays the same at another size.
+    """
+    lowest: dict[str, str] = {}
+    for found, pixels in zip(digests, pixel_digests, strict=True):
+        lowest[pixels] = min(found, lowest.get(pixels, found))
+    return [lowest[pixels] for pixels in pixel_digests]
+
+
+def alike(keys: Sequence[str], names: Sequence[str]) -> list[tuple[str, ...]]:
+    """The names that share a key, in groups of two or more."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for key, name in zip(keys, names, strict=True):
+        groups[key].append(name)
+    return [tuple(group) for group in groups.values() if len(group) > 1]
 
 
 def described(division: Split, names: Sequence[str], keys: Sequence[str]) -> dict[str, Any]:

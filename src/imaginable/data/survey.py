@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 
 import numpy as np
 
-from imaginable.data.decode import Decoded, Unreadable, decode, dimensions
+from imaginable.data.decode import Decoded, Unreadable, black_and_white, decode, dimensions, misfit
 from imaginable.data.items import Item, Source
 from imaginable.data.shape import Shape
 
-_CHUNK = 256  # items in flight: what threads have decoded and nobody has taken yet
+_CHUNK = 256  # items in flight: what threads have decoded and nobody has taken yet; even, for pictures and masks
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def examine(source: Source, shape: Shape, progress: Advance | None = None) -> It
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
         for start in range(0, total, _CHUNK):
             chunk = source.items[start : start + _CHUNK]
-            yield from pool.map(lambda item: _examine(source, item, shape), chunk)
+            yield from _judged(pool.map(lambda item: _examine(source, item, shape), chunk))
             if progress:
                 progress(start + len(chunk), total)
 
@@ -49,9 +49,23 @@ def _examine(source: Source, item: Item, shape: Shape) -> Examined:
     try:
         raw = source.read(item)
         found = digest(raw)
+        if item.mask_of:
+            return Examined(item, found, black_and_white(decode(raw, shape.of_masks)))
         return Examined(item, found, decode(raw, shape))
     except Unreadable as error:
         return Examined(item, found, None, str(error))
+
+
+def _judged(found: Iterable[Examined]) -> Iterator[Examined]:
+    """The same, with masks that do not fit the picture before them no longer usable."""
+    picture: Decoded | None = None
+    for seen in found:
+        if not seen.item.mask_of:
+            picture = seen.decoded
+        elif seen.decoded is not None and (why := misfit(picture, seen.decoded)):
+            yield replace(seen, decoded=None, why=why)
+            continue
+        yield seen
 
 
 def digest(raw: bytes | np.ndarray) -> str:
