@@ -22,8 +22,8 @@ class UNet(nn.Module):
     made of that size. With 8 levels, width 64 and three channels it has the published weights' shapes.
 
     dropout: share of the units dropped in the three lowest layers of the way up while training; never at use.
-    norm: `instance` is the paper's batch norm on its batches of one picture; `group` has the same parameters, keeps
-    at the bottom what an average over few pixels would wipe out, and is quicker.
+    norm: `instance` is the paper's batch norm on its batches of one picture; `group` has the same parameters and
+    keeps at the bottom what an average over few pixels would wipe out.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class UNet(nn.Module):
 
 
 def _doubling(before: int, after: int, bias: bool = False) -> nn.Module:
-    """A kernel of twice the stride reaches every pixel equally often; on a CPU half the time of enlarging first."""
+    """A kernel of twice the stride reaches every pixel equally often; enlarging first costs up to twice the time."""
     return nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=bias)
 
 

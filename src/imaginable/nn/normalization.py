@@ -61,5 +61,5 @@ class InstanceNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if x.device.type != "cpu":
             return F.instance_norm(x, weight=self.weight, bias=self.bias)
-        each = [F.batch_norm(one, None, None, self.weight, self.bias, training=True) for one in x.split(1)]
+        each = [F.batch_norm(one, None, None, self.weight, self.bias, training=True) for one in torch.split(x, 1)]
         return torch.cat(each)
