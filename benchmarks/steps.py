@@ -15,6 +15,7 @@ ratios printed are rather too low than too high.
 """
 
 import argparse
+import dataclasses
 import math
 import resource
 import statistics
@@ -31,7 +32,7 @@ import torch
 from PIL import Image
 
 from imaginable.core import fast
-from imaginable.core.types import DataSpec
+from imaginable.core.types import DataSpec, Kind
 from imaginable.data.dataset import DataOptions, Dataset
 from imaginable.data.drawn import sneakers
 from imaginable.methods._method import find
@@ -56,7 +57,7 @@ class Row:
 
     def ordinary(self) -> Step:
         data, method = self.data(), find(self.method)(**self.options)
-        one = ordinary_step(method, data.spec, data.batch(np.arange(self.batch)).x)
+        one = ordinary_step(method, data.spec, Feed(data, self.batch, 0, False).batch(0))
 
         def step() -> None:
             for _ in range(self.period):
@@ -83,6 +84,8 @@ class Row:
     def data(self) -> Dataset:
         channels, height, width = self.shape
         noise = np.random.default_rng(0).integers(0, 256, (1000, height, width, channels), np.uint8)
+        if (kind := next(iter(find(self.method).consumes))) in ("pairs", "domains"):
+            return couples(noise, kind)
         return dataset(noise)
 
 
@@ -103,6 +106,8 @@ ROWS = {
     "r3gan": Row("r3gan", 64, SMALL, {"width": 16}, 2.0),
     "r3gan-lazy": Row("r3gan", 64, SMALL, {"width": 16, "penalty_every": 4}, 2.0),
     "autoencoder": Row("autoencoder", 64),
+    "pix2pix": Row("pix2pix", 64, options={"width": 32}, target=1.8),
+    "cyclegan": Row("cyclegan", 4, options={"width": 32, "blocks": 4}, target=1.8),
 }
 
 
@@ -111,6 +116,13 @@ def dataset(items: np.ndarray) -> Dataset:
     spec = DataSpec("images", (channels, height, width), count=count)
     none, names = np.zeros((count, 0), np.float32), tuple(map(str, range(count)))
     return Dataset(spec, items, np.full(count, -1), none, names, np.arange(count), np.arange(0))
+
+
+def couples(items: np.ndarray, kind: Kind) -> Dataset:
+    """The first half as A, the second as B."""
+    half = dataset(items[: len(items) // 2])
+    spec = dataclasses.replace(half.spec, kind=kind, target_shape=half.spec.shape)
+    return dataclasses.replace(half, spec=spec, targets=items[len(items) // 2 :], target_train=half.train)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""A trained model in the hand: load, sample, encode, decode, reconstruct."""
+"""A trained model in the hand: load, sample, encode, decode, reconstruct, translate."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from imaginable.data.shape import Shape, shape_of
 from imaginable.latent import interpolate, truncate
 from imaginable.latent.prior import FittedPrior, fit
 from imaginable.methods import _storage
-from imaginable.methods._method import Decodes, Encodes, Method, Quantises, Samples, Trained, name_of
+from imaginable.methods._method import Decodes, Encodes, Method, Quantises, Samples, Trained, Translates, name_of
 from imaginable.nn.half import halved
 
 Pictures = Sequence[Image.Image] | Sequence[Path] | Sequence[str] | np.ndarray | Tensor
@@ -205,6 +205,19 @@ class Model:
         """What the model makes of pictures: decode(encode(x))."""
         return self.decode(self.encode_tensor(self.tensor(pictures), label), label)
 
+    def translate(self, pictures: Pictures, to: str | None = None) -> list[Image.Image]:
+        """What the model makes of pictures, brought to its size first. to: "a" or "b", where it knows both ways."""
+        return [images.picture(array) for array in images.to_uint8(self.translate_tensor(self.tensor(pictures), to=to))]
+
+    def translate_tensor(self, x: Tensor, hole: Tensor | None = None, to: str | None = None) -> Tensor:
+        """The same of (n, c, h, w) of any size that the networks take; hole: (n, 1, h, w), 1 = to be filled."""
+        self._need(Translates, f"{self.name} makes no pictures of pictures")
+        translate = self.method.translate  # type: ignore[attr-defined]
+        nets, holes = self.trained.networks, itertools.repeat(None) if hole is None else hole.split(_BLOCK)
+        with torch.no_grad():
+            parts = zip(x.contiguous(memory_format=torch.channels_last).split(_BLOCK), holes, strict=False)
+            return torch.cat([translate(nets, part, own, to).float() for part, own in parts])
+
     def tensor(self, pictures: Pictures) -> Tensor:
         """Pictures in any accepted form, made to fit as in training: (n, c, h, w) in [-1, 1]."""
         if isinstance(pictures, Tensor):
@@ -242,8 +255,11 @@ class Model:
         return self.code_shape
 
     def _need(self, capability: type, otherwise: str) -> None:
-        if not self.can(capability):
-            raise UserError(otherwise)
+        if self.can(capability):
+            return
+        if isinstance(self.method, Translates) and capability is not Translates:
+            otherwise = f"{self.name} makes pictures of pictures and has no codes (imaginable {self.method.task})"
+        raise UserError(otherwise)
 
     @torch.no_grad()
     def _blockwise(self, function: Any, x: Tensor, label: Tensor | None) -> Tensor:

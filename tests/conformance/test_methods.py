@@ -38,6 +38,7 @@ from imaginable.methods._method import (
     Phase,
     Samples,
     Trained,
+    Translates,
     Vitals,
     name_of,
 )
@@ -170,12 +171,14 @@ def watched_cycle(state: State, feed: Feed) -> tuple[list[Turn], dict[str, Tenso
 @every_case
 def test_a_phase_moves_its_own_player_and_nobody_else(name: str, kind: str, precision: str, build: Build) -> None:
     players = set()
+    everyone = set(find(name)().optimizers())
     for fraction in moments(find(name)()):
         state, feed = build(name, kind, fraction, precision=precision)
         turns, _ = watched_cycle(state, feed)
         parameters = {key for key, _ in state.networks.named_parameters()}
         for turn in turns:
-            assert all(belongs(key, turn.player) for key in turn.moved), "statistics count, too"
+            others = everyone - {turn.player}  # what is nobody's, such as a pool of pictures, may move in any turn
+            assert not any(belongs(key, other) for key in turn.moved for other in others), "statistics count, too"
         for turn in turns[1:]:
             assert turn.moved & parameters
         players |= {turn.player for turn in turns[1:]}
@@ -384,6 +387,34 @@ def test_encode_is_no_random_draw(name: str, kind: str, build: Build) -> None:
 
 
 @every_case
+def test_translate_repeats_itself_at_any_size_that_fits(name: str, kind: str, build: Build) -> None:
+    state, _ = build(name, kind)
+    method, nets = state.job.method, state.networks.eval()
+    if not isinstance(method, Translates):
+        pytest.skip("does not translate")
+    assert method.task in ("translate", "upscale", "inpaint")
+    height, width = (-(-size // method.multiple) * method.multiple for size in (24, 40))
+    x, factor = torch.rand(3, state.spec.shape[0], height, width) * 2 - 1, getattr(method, "factor", 1)
+    hole = torch.zeros(3, 1, height, width)
+    hole[..., 5:15, 8:20] = 1
+    made = []
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        with torch.no_grad():
+            made.append(method.translate(nets, x, hole if method.task == "inpaint" else None))
+    assert made[0].shape[-2:] == (factor * height, factor * width)
+    assert made[0].dtype == torch.float32
+    assert float(made[0].abs().max()) <= 1
+    assert torch.equal(made[0], made[1])
+    if method.task == "inpaint":
+        outside = (hole == 0).expand_as(x)
+        assert torch.equal(made[0][outside], x[outside])
+    with torch.no_grad():
+        alone = method.translate(nets, x[1:2], hole[1:2] if method.task == "inpaint" else None)
+    torch.testing.assert_close(alone, made[0][1:2], atol=1e-5, rtol=1e-4)
+
+
+@every_case
 def test_log_weights_bound_the_likelihood(name: str, kind: str, build: Build) -> None:
     state, feed = build(name, kind)
     method, nets, batch = state.job.method, state.networks.eval(), feed.batch(0)
@@ -422,10 +453,10 @@ def test_data_it_cannot_take_is_refused(name: str) -> None:
     for kind in set(get_args(Kind)) - method.consumes if method.consumes else ():
         with pytest.raises(UserError, match=f"{name} takes"):
             method.check(DataSpec(kind, (2,)))
-    if "images" in method.consumes:
-        method.check(DataSpec("images", (3, method.sizes.least, method.sizes.least), classes=("a",)))
+    for kind in method.consumes - {"points"}:
+        method.check(DataSpec(kind, (3, method.sizes.least, method.sizes.least), classes=("a",)))
         with pytest.raises(UserError, match="the nearest is"):
-            method.check(DataSpec("images", (3, 30, 30), classes=("a",)))
+            method.check(DataSpec(kind, (3, 30, 30), classes=("a",)))
 
 
 # ---- the class and its file
@@ -485,12 +516,15 @@ def test_every_field_has_a_default_and_a_docstring_under_it(name: str) -> None:
 def test_presets_are_valid_fields_and_build(name: str) -> None:
     cls = find(name)
     assert {"small", "base", "paper"} <= set(cls.presets)
-    shape = {"images": (3, cls.sizes.nearest(32), cls.sizes.nearest(32)), "points": (2,)}
+    size = cls.sizes.nearest(32)
+    kind = next((kind for kind in ("pairs", "domains") if kind in cls.consumes), "images")
+    shape = (3, size, size)
+    spec = DataSpec(kind, shape, classes=("a", "b"), target_shape=(8,) if kind == "images" else shape)
     for preset, fields in cls.presets.items():
         method = config.from_mapping(cls, dict(fields), preset)
         assert method == cls(**fields)
         with torch.device("meta"):
-            method.networks(DataSpec("images", shape["images"], classes=("a", "b"), target_shape=(8,)), {})
+            method.networks(spec, {})
 
 
 @every_method

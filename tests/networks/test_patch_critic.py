@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from imaginable.networks.patch_critic import PatchCritic
+from imaginable.networks.patch_critic import PatchCritic, levels_for
 
 
 @pytest.mark.parametrize(("levels", "size", "patches"), [(1, 8, 2), (1, 32, 14), (2, 64, 14), (3, 32, 2), (3, 256, 30)])
@@ -32,3 +32,27 @@ def test_items_do_not_influence_each_other() -> None:
     torch.manual_seed(0)
     critic, x = PatchCritic(3, width=8, levels=2), torch.randn(4, 3, 32, 32)
     torch.testing.assert_close(critic(x)[1:2], critic(x[1:2]))
+
+
+@pytest.mark.parametrize(("channels", "layout", "numbers"), [(6, "pix2pix", 2_768_705), (3, "cyclegan", 2_764_737)])
+def test_the_published_shapes(channels: int, layout: str, numbers: int) -> None:
+    with torch.device("meta"):
+        critic = PatchCritic(channels, layout=layout)  # type: ignore[arg-type]
+    assert sum(parameter.numel() for parameter in critic.parameters()) == numbers  # 2.769 M and 2.765 M
+    assert critic(torch.empty(1, channels, 256, 256, device="meta")).shape == (1, 30, 30)
+
+
+def test_our_layout_is_the_one_that_models_are_saved_with() -> None:
+    shapes = {name: tuple(value.shape) for name, value in PatchCritic(3, width=8, levels=1).state_dict().items()}
+    assert shapes == {
+        "layers.0.weight": (8, 3, 4, 4),
+        "layers.0.bias": (8,),
+        "layers.2.weight": (16, 8, 4, 4),
+        "layers.3.weight": (16,),
+        "layers.3.bias": (16,),
+        "layers.5.weight": (1, 16, 4, 4),
+    }
+
+
+def test_a_patch_is_about_half_the_picture() -> None:
+    assert [levels_for(size) for size in (16, 32, 64, 128, 256)] == [1, 1, 2, 3, 3]

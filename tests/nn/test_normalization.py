@@ -1,9 +1,10 @@
-"""Every class has a scale and a shift of its own, on the statistics of all."""
+"""Every class has a scale and a shift of its own, on the statistics of all; every picture its own statistics."""
 
+import pytest
 import torch
 
 from imaginable.nn.freeze import Players
-from imaginable.nn.normalization import ClassVectors, ConditionalBatchNorm2d
+from imaginable.nn.normalization import ClassVectors, ConditionalBatchNorm2d, InstanceNorm
 
 
 def different() -> ConditionalBatchNorm2d:
@@ -45,3 +46,23 @@ def test_a_frozen_players_statistics_stay() -> None:
         norm(5 + torch.randn(4, 4, 3, 3), torch.tensor([0, 1, 2, -1]))
     assert float(one.statistics.running_mean.abs().max()) == 0  # type: ignore[union-attr]
     assert float(two.statistics.running_mean.abs().min()) > 0  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("affine", [False, True])
+def test_instance_norm_is_torchs_own_and_keeps_the_order_in_memory(affine: bool) -> None:
+    torch.manual_seed(0)
+    ours, theirs = InstanceNorm(4, affine), torch.nn.InstanceNorm2d(4, affine=affine)
+    for one, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        one.data.normal_()
+        other.data.copy_(one)
+    start = (3 + 2 * torch.randn(3, 4, 5, 6)).contiguous(memory_format=torch.channels_last)
+    weights = torch.randn(3, 4, 5, 6)
+    found = []
+    for norm in (ours, theirs):
+        x = start.clone().requires_grad_()
+        y = norm(x)
+        (y * weights).sum().backward()
+        assert x.grad is not None
+        found.append((y.detach(), x.grad, [value.grad for value in norm.parameters()]))
+    torch.testing.assert_close(found[0], found[1], atol=1e-5, rtol=1e-4)
+    assert found[0][0].is_contiguous(memory_format=torch.channels_last)

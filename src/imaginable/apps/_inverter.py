@@ -99,8 +99,9 @@ class Inverter:
     ) -> Inverter:
         """Trains an encoder first where the model has none, and none is there for these weights: for so many `images`,
         telling `on_progress` (by default, a bar or lines). Raises `Cancelled` when it was; the next call goes on."""
-        if model.trained.spec.kind != "images":
+        if model.trained.spec.kind == "points":
             raise UserError(f"{model.name} was trained on points: there are no pictures to find codes of")
+        model.code_shape_or_refuse()
         if not model.can(Samples) and model.fitted is None:
             raise UserError(
                 f"{model.name} has no prior, so no pictures of its own to be tried on; fit one first: "

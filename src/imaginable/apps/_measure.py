@@ -19,7 +19,7 @@ from imaginable.apps._rows import Figure, Row, row
 from imaginable.core import seeds
 from imaginable.core.errors import UserError
 from imaginable.data import images
-from imaginable.methods._method import Bounds, Decodes, Encodes, Quantises, Samples
+from imaginable.methods._method import Bounds, Decodes, Encodes, Quantises, Samples, Translates
 from imaginable.metrics import structure
 from imaginable.metrics.likelihood import bits_per_dimension, bounds, mean_and_error
 from imaginable.metrics.path_length import perceptual_path_length
@@ -159,8 +159,13 @@ class Measured:
         yield _BITS.none(refusal) if refusal else _BITS.row(_mean(bits))
 
 
-def refuse_broken(model: Model, run: Path) -> None:
-    """Raises UserError for a model with weights that are no numbers."""
+def refuse_unmeasured(model: Model, run: Path) -> None:
+    """Raises UserError for a model with weights that are no numbers, or that has neither samples nor codes."""
+    if isinstance(model.method, Translates):
+        raise UserError(
+            f"{run}: {model.name} makes pictures of pictures, and samples and reconstructions are what is measured; "
+            "its sheets in samples/ show what it makes of held-out pictures"
+        )
     if not all(bool(value.isfinite().all()) for value in model.trained.networks.state_dict().values()):
         raise UserError(f"{run}: the model has weights that are no numbers, so nothing can be measured of it")
 

@@ -37,7 +37,7 @@ def read(where: str, model: Model, say: Say = print) -> Pictures:
 
     Bad files are named and left out. Raises UserError where nothing readable is.
     """
-    if model.trained.spec.kind != "images":
+    if model.trained.spec.kind == "points":
         raise UserError(f"{model.name} was trained on points, which have no pictures to read")
     path = Path(where)
     if path.is_file() and path.suffix.lower() in extensions():

@@ -24,7 +24,7 @@ def arithmetic(run: Path, expression: Sequence[str], *, out: Path | None = None,
     """
     words, signs = parse(expression)
     model = _priors.with_prior(models.load(run), run, say)
-    if model.trained.spec.kind != "images":
+    if model.trained.spec.kind == "points":
         raise UserError(f"{model.name} was trained on points: there is no picture to show")
     codes = [code(word, run, model, say) for word in words]
     result = combine(codes, signs)

@@ -9,7 +9,7 @@ from pathlib import Path
 from imaginable import model as models
 from imaginable.apps import _comparison, _features, _items, _speed
 from imaginable.apps._comparison import Comparison, Section
-from imaginable.apps._measure import Measured, refuse_broken
+from imaginable.apps._measure import Measured, refuse_unmeasured
 from imaginable.apps._pictures import Say
 from imaginable.apps._reference import Reference
 from imaginable.apps._rows import Figure, Row, writable
@@ -60,7 +60,7 @@ def compare(
         raise UserError("compare takes two runs or more: imaginable compare RUN RUN --data DATA")
     loaded = dict(zip(_names(folders), (models.load(folder) for folder in folders), strict=True))
     for folder, model in zip(folders, loaded.values(), strict=True):
-        refuse_broken(model, folder)
+        refuse_unmeasured(model, folder)
     _refuse_unlike(loaded)
     first = next(iter(loaded.values()))
     items = _items.choose(first, data, n, everything=everything, binarise=binarise, seed=seed, say=say)

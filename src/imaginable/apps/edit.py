@@ -74,7 +74,7 @@ def edit(
 
 
 def _able(model: Model) -> Model:
-    if model.trained.spec.kind != "images":
+    if model.trained.spec.kind == "points":
         raise UserError(f"{model.name} was trained on points: there is no picture to edit")
     model.code_shape_or_refuse()
     return model

@@ -14,7 +14,7 @@ from torch import Tensor
 from imaginable import model as models
 from imaginable.apps import _features, _items, _page, _pictured
 from imaginable.apps._items import Items
-from imaginable.apps._measure import Measured, refuse_broken, why_no_bits
+from imaginable.apps._measure import Measured, refuse_unmeasured, why_no_bits
 from imaginable.apps._pictures import Say
 from imaginable.apps._reference import Reference
 from imaginable.apps._rows import table, writable
@@ -65,7 +65,7 @@ def evaluate(
     path = out or Path(run) / "evaluation.json"
     before = _before(path)
     model = models.load(run)
-    refuse_broken(model, run)
+    refuse_unmeasured(model, run)
     most = items if likelihood or compression else n
     chosen = _items.choose(model, data, most, everything=everything, binarise=binarise, seed=seed, say=say)
     say(f"{model.name} ({run}) on {chosen.said}")

@@ -41,7 +41,7 @@ def morph(
     if frames < 2 or not seconds > 0:
         raise UserError(f"--frames {frames} --seconds {seconds}: at least 2 frames and more than 0 seconds")
     model = _priors.with_prior(models.load(run), run, say)
-    if model.trained.spec.kind != "images":
+    if model.trained.spec.kind == "points":
         raise UserError(f"{model.name} was trained on points: there is no picture to morph")
     words = list(stops) or ["0", "1", "2", "3"]
     if len(words) < 2:

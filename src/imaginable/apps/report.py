@@ -90,7 +90,8 @@ def _learned_from(job: Any, dataset: Dataset) -> str:
     if not job.method.consumes:
         return "made for " + ", ".join(f"the {name} <code>{html.escape(run)}</code>" for name, run in job.given.items())
     source = html.escape(job.data.source)
-    return f"{len(dataset.train):,} training items of <code>{source}</code>, {len(dataset.held_out):,} held out"
+    others = f" and {len(dataset.target_train):,} of B" if len(dataset.target_train) else ""
+    return f"{len(dataset.train):,} training items{others} of <code>{source}</code>, {len(dataset.held_out):,} held out"
 
 
 def _announcements(lines: list[dict[str, Any]]) -> Iterator[str]:
@@ -115,6 +116,8 @@ def _latest(run: Run) -> Iterator[str]:
     captions = {
         "samples": "Samples: pictures that never were, from random latent codes",
         "reconstructions": "Held-out originals, each above its reconstruction",
+        "translations": "Held-out pictures, each above what the model makes of it and above its partner or original "
+        "(without partners: above the way back)",
     }
     for kind, caption in captions.items():
         sheets = run.sheets(kind)
@@ -145,11 +148,11 @@ def _morph(model: Model, dataset: Dataset) -> Iterator[str]:
 
 
 def _through_time(run: Run) -> Iterator[str]:
-    sheets = run.sheets("samples") or run.sheets("reconstructions")
+    sheets = run.shown()
     chosen = sorted({0, len(sheets) // 4, len(sheets) // 2})[: len(sheets)]
     if len(sheets) < 4:
         return
-    yield "<h2>The same codes through time</h2>"
+    yield "<h2>The same through time</h2>"
     for number in chosen:
         seen = int(sheets[number].stem.rpartition("-")[2])
         yield _page.figure(sheets[number].read_bytes(), "png", f"{seen:,} images", scale=0.5)

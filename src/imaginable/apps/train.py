@@ -24,7 +24,7 @@ from imaginable.apps._progress import Display
 from imaginable.core import config, distributed, files
 from imaginable.core.errors import UserError, nearest
 from imaginable.data.dataset import DataOptions, Dataset
-from imaginable.methods._method import Decodes, Encodes, Samples, find, name_of
+from imaginable.methods._method import Decodes, Encodes, Samples, Translates, find, name_of
 from imaginable.model import Model
 from imaginable.training import best, health
 from imaginable.training import budget as budgets
@@ -154,15 +154,17 @@ def resume(run: Path, *, inexact: bool = False, say: Say = print) -> bool:
 def describe(job: Job[Any], dataset: Dataset) -> str:
     """One line on what is about to be trained on what."""
     spec = dataset.spec
-    shape = "x".join(map(str, spec.shape[::-1])) if spec.kind == "images" else f"{spec.shape[0]} numbers"
+    shape = f"{spec.shape[0]} numbers" if spec.kind == "points" else "x".join(map(str, spec.shape[::-1]))
     if not job.method.consumes:
         codes = math.prod(spec.target_shape or ())
         return f"{name_of(job.method)} for {', '.join(job.given.values())}: {spec.kind} of {shape}, codes of {codes}"
     classes = f", {len(spec.classes)} classes" if spec.classes else ""
-    return (
-        f"{name_of(job.method)} on {job.data.source}: {len(dataset.train):,} {spec.kind} of {shape}"
-        f"{classes}, {len(dataset.held_out):,} held out"
-    )
+    items = f"{len(dataset.train):,} {spec.kind} of {shape}{classes}, {len(dataset.held_out):,} held out"
+    if spec.kind == "domains":
+        a, b = (f"{len(one):,}" for one in (dataset.train, dataset.target_train))
+        held_out = f"{len(dataset.held_out):,} and {len(dataset.target_held_out):,} held out"
+        items = f"{a} images of A and {b} of B, {shape}, {held_out}"
+    return f"{name_of(job.method)} on {job.data.source}: {items}"
 
 
 def free_folder(method: str, data: str) -> Path:
@@ -258,6 +260,8 @@ def _conclude(job: Job[Any], dataset: Dataset, say: Say) -> None:
 
 
 def _next(job: Job[Any]) -> str:
+    if isinstance(job.method, Translates):
+        return f"imaginable {job.method.task} {job.run} PICTURES --out made"
     if not isinstance(job.method, Decodes):
         return f"imaginable info {job.run}"
     prior = "" if isinstance(job.method, Samples) else " --prior fitted"

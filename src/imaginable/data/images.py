@@ -81,9 +81,14 @@ def rows(groups: Sequence[np.ndarray]) -> np.ndarray:
 
 def pairs(first: np.ndarray, second: np.ndarray, columns: int = 8) -> np.ndarray:
     """Each of `first` above its partner in `second`, (n, h, w, c) each, `columns` to a row."""
+    return stacked([first, second], columns)
+
+
+def stacked(kinds: Sequence[np.ndarray], columns: int = 8) -> np.ndarray:
+    """Item by item, that of every kind, (n, h, w, c) each, below that of the kind before, `columns` to a row."""
     rows = [
-        np.concatenate([sheet(part, columns, 1) for part in (first[at : at + columns], second[at : at + columns])])
-        for at in range(0, len(first), columns)
+        np.concatenate([sheet(kind[at : at + columns], columns, 1) for kind in kinds])
+        for at in range(0, len(kinds[0]), columns)
     ]
     widest = max(row.shape[1] for row in rows)
     padded = [np.pad(row, ((0, 4), (0, widest - row.shape[1]), (0, 0)), constant_values=PAPER) for row in rows]

@@ -41,7 +41,7 @@ from imaginable.methods._first_stage import FirstStage
 from imaginable.methods._method import Method, Phase, Trained
 from imaginable.networks.autoencoder_kl import KlAutoencoder
 from imaginable.networks.features import FeatureNetwork, turned
-from imaginable.networks.patch_critic import PatchCritic
+from imaginable.networks.patch_critic import PatchCritic, levels_for
 from imaginable.objectives.adversarial import adaptive_weight, hinge_discriminator_loss, hinge_generator_loss
 from imaginable.objectives.perceptual import perceptual_distance
 from imaginable.objectives.variational import kl_to_standard_normal, reparameterise
@@ -106,7 +106,7 @@ class AutoencoderKl(Method[AutoencoderKlNetworks]):
         return AutoencoderKlNetworks(
             FirstStage(networks),
             FeatureNetwork(channels, self.width, 4 + len(spec.classes)),
-            PatchCritic(channels, self.width, levels=_patch_levels(size)),
+            PatchCritic(channels, self.width, levels=levels_for(size)),
         )
 
     def _check_fields(self, size: int) -> None:
@@ -201,11 +201,6 @@ class AutoencoderKl(Method[AutoencoderKlNetworks]):
         mean, log_variance = nets.autoencoder.networks.encode(x)
         kl = kl_to_standard_normal(mean, log_variance)
         return {"kl": kl.mean(0).flatten(), "mean_variance": mean.var(0, correction=0).flatten()}
-
-
-def _patch_levels(size: int) -> int:
-    """So many that a patch is about half the picture: 1 at 32 pixels, 2 at 64, 3 (the paper's) from 128."""
-    return max(1, min(3, size.bit_length() - 5))
 
 
 def _apart(batch: Batch) -> tuple[Tensor, Tensor, Tensor]:

@@ -16,7 +16,7 @@ from imaginable.apps._json import Reader
 from imaginable.core import files
 from imaginable.core.errors import UserError
 from imaginable.data.decode import extensions
-from imaginable.methods._method import find
+from imaginable.methods._method import Decodes, find
 from imaginable.studio import wire
 from imaginable.studio.jobs import Job
 from imaginable.studio.runs import Runs
@@ -67,9 +67,10 @@ def _first(folder: Path) -> Iterator[Path]:
 
 @cache
 def trainable() -> tuple[str, ...]:
-    """Methods that learn from pictures, and from nothing else."""
+    """Methods that learn from pictures, and from nothing else, and make pictures of codes."""
     of = {name: find(name) for name in methods.names()}
-    return tuple(name for name, method in of.items() if "images" in method.consumes and not method.needs)
+    learn = {name: method for name, method in of.items() if "images" in method.consumes and not method.needs}
+    return tuple(name for name, method in learn.items() if isinstance(method(), Decodes))
 
 
 # ---- a request
@@ -134,7 +135,7 @@ class Progress:
             "line": self._line(lines),
             "health": _health(lines),
         }
-        sheets = self.run.sheets("samples") or self.run.sheets("reconstructions")
+        sheets = self.run.shown()
         if sheets and sheets[-1] != self.shown:
             self.shown = sheets[-1]
             news["sample"] = wire.png_url(self.shown.read_bytes())

@@ -113,7 +113,8 @@ def _refuse_senseless_numbers(part: Any) -> None:
             continue
         if not value >= 0:
             raise UserError(f"{flag} {value}: must not be negative")
-        if isinstance(value, int) and value == 0 and field.default != 0 and field.name != "seed":
+        counts = isinstance(value, int) and not isinstance(field.default, float)
+        if counts and value == 0 and field.default != 0 and field.name != "seed":
             raise UserError(f"{flag} 0: must be at least 1")
 
 

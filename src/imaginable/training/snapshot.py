@@ -1,4 +1,4 @@
-"""What a run shows of itself: the same latents through time, and held-out items beside their reconstructions."""
+"""What a run shows of itself: the same latents through time, and held-out items beside what is made of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from torch import Tensor
 from imaginable.core import seeds
 from imaginable.data import images
 from imaginable.data.dataset import Dataset
-from imaginable.methods._method import Decodes, Encodes, Samples, name_of
+from imaginable.methods._method import Decodes, Encodes, Samples, Translates, name_of
+from imaginable.training import translations
 from imaginable.training.run import Run
 from imaginable.training.state import State
 
@@ -40,6 +41,9 @@ def take(state: State, dataset: Dataset, run: Run) -> Path | None:
         x = method.decode(nets, z, label, seeds.generator(seed, "decode", device=state.device.type))
         shown = run.samples / f"samples-{state.seen:010d}.png"
         images.save(shown, _page(x, dataset, None if label is None else COLUMNS), origin)
+    if isinstance(method, Translates) and (page := translations.sheet(state, method, dataset)) is not None:
+        shown = run.samples / f"translations-{state.seen:010d}.png"
+        images.save(shown, page, origin)
     return shown
 
 
