@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-Kind = Literal["images", "points"]
+Kind = Literal["images", "points", "pairs", "domains"]
 
 
 @dataclass(frozen=True)

@@ -99,17 +99,20 @@ def scatter(points: np.ndarray, extent: float, size: int = 256) -> np.ndarray:
 
 
 def picture(array: np.ndarray) -> Image.Image:
-    """uint8 (h, w, 1 or 3) as a PIL image."""
+    """uint8 (h, w, c) as a PIL image: grey, grey with transparency, colour, colour with transparency."""
     return Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array)
 
 
-def save(path: Path, array: np.ndarray, origin: str | None) -> None:
+def save(path: Path, array: np.ndarray, origin: str | None, profile: bytes | None = None) -> None:
     """Writes uint8 (h, w, c) as PNG. `origin`: which model and seed made it; None for real pictures."""
-    files.write_bytes(path, png(array, origin))
+    files.write_bytes(path, png(array, origin, profile=profile))
 
 
-def png(array: np.ndarray, origin: str | None, notes: Mapping[str, str] | None = None) -> bytes:
-    """uint8 (h, w, c) as a PNG file; notes go into its metadata beside where it comes from."""
+def png(
+    array: np.ndarray, origin: str | None, notes: Mapping[str, str] | None = None, profile: bytes | None = None
+) -> bytes:
+    """uint8 (h, w, c) as a PNG file; notes go into its metadata beside where it comes from. profile: what its colours
+    mean (ICC)."""
     information = PngImagePlugin.PngInfo()
     if origin:
         information.add_itxt("Software", "imaginable")
@@ -117,7 +120,7 @@ def png(array: np.ndarray, origin: str | None, notes: Mapping[str, str] | None =
     for key, text in (notes or {}).items():
         information.add_itxt(key, text)
     box = io.BytesIO()
-    picture(array).save(box, format="PNG", pnginfo=information)
+    picture(array).save(box, format="PNG", pnginfo=information, icc_profile=profile)
     return box.getvalue()
 
 
