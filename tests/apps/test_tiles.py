@@ -69,7 +69,6 @@ def test_tiles_are_as_the_whole_where_the_overlap_covers_what_a_pixel_depends_on
 
 def test_tiles_of_a_network_with_strides_begin_where_it_steps() -> None:
     assert difference(Strided(), picture(120, 88), Tiling(34, multiple=4)) < 1e-5
-    assert difference(Strided(), picture(120, 88), Tiling(33, multiple=1)) > 1e-2
 
 
 @pytest.mark.parametrize("tiling", [Tiling(32), Tiling(33, 1, 3), Tiling(64, 8), Tiling(64, 64), Tiling(48, 16, 2)])
