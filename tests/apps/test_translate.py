@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from translating import WORDS, trained
 from PIL import Image
+from translating import WORDS, trained
 
+from imaginable.apps import _folder
 from imaginable.cli import main
 
 __all__ = ["trained"]  # a fixture
@@ -52,7 +53,7 @@ def test_a_second_run_says_that_it_writes_anew(trained: WORDS, tmp_path: Path, c
     assert main([*words, str(tmp_path / "out")]) == 0
     assert "anew" not in capsys.readouterr().out
     assert main([*words, str(tmp_path / "out")]) == 0
-    assert "1 of 1 pictures are in" in capsys.readouterr().out
+    assert "1 of 1 picture there from before, written anew" in capsys.readouterr().out
 
 
 def test_nothing_is_written_onto_what_is_read(trained: WORDS, tmp_path: Path, capsys: Said) -> None:
@@ -92,12 +93,12 @@ def test_a_zip_is_read_and_all_bad_is_a_failure(trained: WORDS, tmp_path: Path, 
     np.testing.assert_array_equal(read(tmp_path / "out" / "inside" / "one.png"), 255 - COLOURED)
     (tmp_path / "bad.png").write_bytes(b"")
     assert main(["translate", str(run), str(tmp_path / "bad.png"), "--out", str(tmp_path / "other")]) == 1
-    assert "none of 1 pictures could be used" in capsys.readouterr().err
+    assert "1 picture and none that could be used" in capsys.readouterr().err
     assert not (tmp_path / "other").exists()
 
 
 @pytest.mark.parametrize("task", ["translate", "upscale"])
-def test_what_pictures_are_stored_as(task: str, trained: WORDS, tmp_path: Path) -> None:
+def test_what_pictures_are_stored_as(task: str, trained: WORDS, tmp_path: Path, capsys: Said) -> None:
     """16 bits, grey, palette, CMYK, turned by EXIF: each as a viewer shows it."""
     run, photos, out = trained(task), tmp_path / "photos", tmp_path / "out"
     grey = COLOURED[..., :1]
@@ -111,6 +112,9 @@ def test_what_pictures_are_stored_as(task: str, trained: WORDS, tmp_path: Path) 
     exif[0x0112] = 6
     written(photos / "turned.png", COLOURED, exif=exif)
     assert main([task, str(run), str(photos), "--out", str(out)]) == 0
+    lines = capsys.readouterr().out
+    for fix in ("1 16 bits scaled to 8", "1 palette converted", "1 CMYK converted", "1 rotated as its EXIF says"):
+        assert fix in lines
     expected = {
         "grey": grey.repeat(3, 2),
         "sixteen": grey.repeat(3, 2),
@@ -121,7 +125,9 @@ def test_what_pictures_are_stored_as(task: str, trained: WORDS, tmp_path: Path) 
     for name, pixels in expected.items():
         found = read(out / f"{name}.png")
         if task == "upscale":
-            np.testing.assert_array_equal(found, (pixels[..., 0] if found.ndim == 2 else pixels).repeat(2, 0).repeat(2, 1))
+            np.testing.assert_array_equal(
+                found, (pixels[..., 0] if found.ndim == 2 else pixels).repeat(2, 0).repeat(2, 1)
+            )
             assert (found.ndim == 2) == (name in ("grey", "sixteen")), "grey stays grey"
         else:
             np.testing.assert_array_equal(found, 255 - pixels)
@@ -186,6 +192,23 @@ def test_the_way_back_of_a_model_with_two_domains(trained: WORDS, tmp_path: Path
     trained("translate", kind="pairs")
     assert main([*words, "--to", "a"]) == 2
     assert "knows one way only" in capsys.readouterr().err
+
+
+def test_pictures_far_larger_than_what_a_model_knows_are_named(trained: WORDS, tmp_path: Path, capsys: Said) -> None:
+    run, photos = trained("translate"), tmp_path / "photos"
+    written(photos / "large.png", np.zeros((70, 80, 3), np.uint8))
+    written(photos / "small.png", COLOURED)
+    assert main(["translate", str(run), str(photos), "--out", str(tmp_path / "out")]) == 0
+    assert "far larger than the 32 pixels that the model knows: large.png\n" in capsys.readouterr().out
+
+
+def test_results_that_could_not_be_read_again_are_refused(
+    trained: WORDS, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Said
+) -> None:
+    monkeypatch.setattr(_folder, "LARGEST", 1000)
+    words = ["upscale", str(trained("upscale")), str(written(tmp_path / "one.png", COLOURED))]
+    assert main([*words, "--out", str(tmp_path / "out")]) == 1
+    assert "left out one.png: the result would be 74x40" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

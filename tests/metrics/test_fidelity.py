@@ -9,7 +9,13 @@ import pytest
 from skimage.color import rgb2ycbcr
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from imaginable.metrics.fidelity import Channel, convention, paired_peak_signal_to_noise, paired_structural_similarity, luma
+from imaginable.metrics.fidelity import (
+    Channel,
+    convention,
+    luma,
+    paired_peak_signal_to_noise,
+    paired_structural_similarity,
+)
 from imaginable.metrics.score import Undefined
 
 RANDOM = np.random.default_rng(0)
@@ -44,7 +50,8 @@ def test_luma_goes_from_16_to_235_and_grey_is_as_three_equal_channels() -> None:
     np.testing.assert_allclose(luma(np.array([[[[0], [255]]]], np.uint8)).ravel(), [16, 235], atol=1e-9)
     np.testing.assert_allclose(luma(grey), luma(grey.repeat(3, 3)), rtol=1e-12)
     np.testing.assert_allclose(
-        paired_peak_signal_to_noise(grey, SECOND[..., :1]), paired_peak_signal_to_noise(grey.repeat(3, 3), SECOND[..., :1].repeat(3, 3))
+        paired_peak_signal_to_noise(grey, SECOND[..., :1]),
+        paired_peak_signal_to_noise(grey.repeat(3, 3), SECOND[..., :1].repeat(3, 3)),
     )
 
 

@@ -77,6 +77,7 @@ def each(given: Sequence[Given], out: Path, make: Make, say: Say, also_read: Seq
     """
     given, targets = _targets(given, out, also_read, say)
     written: list[Path] = []
+    fixes: Count[str] = Count()
     with Counter(len(given), say) as counter:
         for number, (one, target) in enumerate(zip(given, targets, strict=True)):
 
@@ -84,15 +85,19 @@ def each(given: Sequence[Given], out: Path, make: Make, say: Say, also_read: Seq
                 counter.show(before + share)
 
             try:
-                made = make(whole(one.read()), one.name, advance)
+                picture = whole(one.read())
+                made = make(picture, one.name, advance)
             except (Unreadable, OSError) as error:
                 say(f"left out {one.name}: {error}")
                 continue
             images.save(target, made.pixels, made.origin, made.profile)
             written.append(target)
+            fixes.update(picture.fixes)
             counter.show(number + 1)
     if not written:
-        raise RunFailed(f"none of {len(given)} pictures could be used: nothing was written")
+        raise RunFailed(f"{_counted(len(given))} and none that could be used: nothing was written")
+    if fixes:
+        say(f"put right: {', '.join(f'{count} {fix}' for fix, count in fixes.items())}")
     left_out = f", {len(given) - len(written)} left out" if len(written) < len(given) else ""
     say(f"{len(written)} pictures in {out}{left_out}" if len(given) > 1 else f"written: {written[0]}")
     return written
@@ -102,9 +107,7 @@ def targets_of(names: Sequence[str], out: Path) -> list[Path]:
     """Where each goes: its own name with the ending .png, added to its own where two would be the same."""
     stems = [str(PurePosixPath(name).with_suffix("")) for name in names]
     many = Count(stem.casefold() for stem in stems)  # some file systems do not tell A from a
-    return [
-        out / f"{name if many[stem.casefold()] > 1 else stem}.png" for name, stem in zip(names, stems, strict=True)
-    ]
+    return [out / f"{name if many[stem.casefold()] > 1 else stem}.png" for name, stem in zip(names, stems, strict=True)]
 
 
 def refuse_beyond(height: int, width: int) -> None:
@@ -115,14 +118,12 @@ def refuse_beyond(height: int, width: int) -> None:
         )
 
 
-def _targets(
-    given: Sequence[Given], out: Path, also_read: Sequence[Given], say: Say
-) -> tuple[list[Given], list[Path]]:
+def _targets(given: Sequence[Given], out: Path, also_read: Sequence[Given], say: Say) -> tuple[list[Given], list[Path]]:
     if out.suffix.lower() in extensions() and not out.is_dir():
         raise UserError(f"--out {out}: the name of a folder was expected; files are named after what they are made of")
     kept = [one for one in given if not one.is_below(out)]
     if len(kept) < len(given):
-        say(f"left out {len(given) - len(kept)} pictures in {out}: taken for results from before")
+        say(f"left out {_counted(len(given) - len(kept))} in {out}: taken for results from before")
     targets = targets_of([one.name for one in kept], out)
     read = {one.path.resolve() for one in (*kept, *also_read) if one.path is not None}
     for target in targets:
@@ -130,5 +131,9 @@ def _targets(
             raise UserError(f"--out {out}: {target} would be written, and it is read; give another folder")
     there = sum(target.exists() for target in targets)
     if there:
-        say(f"{there} of {len(targets)} pictures are in {out} from before and are written anew")
+        say(f"{there} of {_counted(len(targets))} there from before, written anew: {out}")
     return kept, targets
+
+
+def _counted(number: int) -> str:
+    return "1 picture" if number == 1 else f"{number:,} pictures"

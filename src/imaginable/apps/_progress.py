@@ -67,7 +67,11 @@ class Counter:
     def __init__(self, total: int, say: Say) -> None:
         self._total, self._say = total, say
         self._last_line = time.monotonic()
-        columns = (TextColumn("{task.completed:.1f} of {task.total:.0f}"), BarColumn(), TimeRemainingColumn(compact=True))
+        columns = (
+            TextColumn("{task.completed:.1f} of {task.total:.0f}"),
+            BarColumn(),
+            TimeRemainingColumn(compact=True),
+        )
         self._bar = Progress(*columns, transient=True, disable=not sys.stderr.isatty())
         self._task = self._bar.add_task("pictures", total=total)
 
@@ -84,4 +88,5 @@ class Counter:
         self._bar.update(self._task, completed=done)
         if self._bar.disable and done < self._total and time.monotonic() - self._last_line > _SECONDS_BETWEEN_LINES:
             self._last_line = time.monotonic()
-            self._say(f"{done / self._total:4.0%}  {done:,.1f} of {self._total:,} pictures")
+            of = f"  {done:,.1f} of {self._total:,} pictures" if self._total > 1 else ""
+            self._say(f"{done / self._total:4.0%}{of}")

@@ -46,5 +46,7 @@ def translate(
     with _folder.opened(pictures) as given:
         written = _folder.each(given, out or Path(run) / "translated", make, say)
     if large:
-        say(f"{len(large)} of them are far larger than the {trained} pixels the model knows: shrink them if results are poor")
+        named = ", ".join(large[:3]) + " ..." * (len(large) > 3)
+        say(f"far larger than the {trained} pixels that the model knows: {named}")
+        say("if the results are poor, shrink them first")
     return written
