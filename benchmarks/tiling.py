@@ -27,7 +27,6 @@ from PIL import Image
 from torch import Tensor, nn
 
 from imaginable import model as models
-from imaginable.apps._translator import TILE
 from imaginable.apps.inpaint import inpaint
 from imaginable.apps.translate import translate
 from imaginable.apps.upscale import upscale
@@ -141,23 +140,24 @@ def once(task: str, given: argparse.Namespace) -> str:
         Image.fromarray(pixels).save(photo)
         Image.fromarray(pixels[..., 0] // 128 * 255).save(mask)
         del pixels
+        tiles = {} if given.tile is None else {"tile": given.tile}
         begun = time.perf_counter()
         if task == "translate":
-            translate(run, str(photo), tile=given.tile)
+            translate(run, str(photo), **tiles)
         if task == "upscale":
-            upscale(run, str(photo), tile=given.tile)
+            upscale(run, str(photo), **tiles)
         if task == "inpaint":
-            inpaint(run, str(photo), masks=str(mask), tile=given.tile)
+            inpaint(run, str(photo), masks=str(mask), **tiles)
         seconds = time.perf_counter() - begun
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # kilobytes on Linux
     size = "x".join(map(str, given.photo))
-    return f"{task:10s} {size}, tiles of {given.tile}  peak {peak / 2**30:.2f} GiB  {seconds:.0f} s"
+    return f"{task:10s} {size}, tiles of {given.tile or 'the default'}  peak {peak / 2**30:.2f} GiB  {seconds:.0f} s"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=METHODS, nargs="*", default=list(METHODS))
-    parser.add_argument("--tile", type=int, default=TILE)
+    parser.add_argument("--tile", type=int, help="pixels of the result; without it each verb's own")
     parser.add_argument("--channels", type=int)
     parser.add_argument("--blocks", type=int, default=2)
     parser.add_argument("--photo", type=int, nargs=2, default=[2000, 3000])

@@ -76,6 +76,8 @@ def test_masks_belong_to_pictures_by_name_and_a_black_one_copies(trained: WORDS,
     assert (read(out / "a" / "one.png")[HOLE] == 128).all()
     np.testing.assert_array_equal(read(out / "b" / "one.png"), COLOURED)
     assert note(out / "b" / "one.png") == "", "no model had a part in it"
+    words = ["--masks", str(masks), "--out", str(out)]
+    assert main(["inpaint", str(run), str(photos), *words]) == 0, "a copy is a result too, and may be written anew"
     lines = capsys.readouterr().out
     assert "left out without.png: no mask has its name" in lines
     assert "left out other.png: it is 83x50 and its mask other.png is 83x40" in lines

@@ -68,6 +68,14 @@ def test_nothing_is_written_onto_what_is_read(trained: WORDS, tmp_path: Path, ca
     assert not (photos / "two.png").exists()
 
 
+def test_a_picture_that_is_no_result_is_not_written_over(trained: WORDS, tmp_path: Path, capsys: Said) -> None:
+    run, given = trained("translate"), written(tmp_path / "one.jpg", COLOURED)
+    before = written(tmp_path / "one.png", COLOURED).read_bytes()
+    assert main(["translate", str(run), str(given), "--out", str(tmp_path)]) == 2
+    assert "one.png is there and no result of imaginable" in capsys.readouterr().err
+    assert (tmp_path / "one.png").read_bytes() == before
+
+
 def test_results_inside_the_folder_are_not_taken_for_pictures(trained: WORDS, tmp_path: Path, capsys: Said) -> None:
     run, photos = trained("translate"), tmp_path / "photos"
     written(photos / "one.png", COLOURED)

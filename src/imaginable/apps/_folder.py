@@ -15,6 +15,7 @@ import numpy as np
 from imaginable.apps._pictures import Say
 from imaginable.apps._progress import Counter
 from imaginable.apps._tiles import Advance
+from imaginable.core import files
 from imaginable.core.errors import RunFailed, UserError
 from imaginable.data import images
 from imaginable.data.dataset import DataOptions
@@ -73,7 +74,7 @@ def each(given: Sequence[Given], out: Path, make: Make, say: Say, also_read: Seq
     """Makes and writes one PNG of every picture; returns them. One that is bad is named and left out.
 
     Raises UserError before anything is written where a result would take the place of something that is read
-    (`also_read`: the masks), and RunFailed where every picture is bad.
+    (`also_read`: the masks) or of a picture that is no earlier result, and RunFailed where every picture is bad.
     """
     given, targets = _targets(given, out, also_read, say)
     written: list[Path] = []
@@ -90,7 +91,7 @@ def each(given: Sequence[Given], out: Path, make: Make, say: Say, also_read: Seq
             except (Unreadable, OSError) as error:
                 say(f"left out {one.name}: {error}")
                 continue
-            images.save(target, made.pixels, made.origin, made.profile)
+            _write(target, made)
             written.append(target)
             fixes.update(picture.fixes)
             counter.show(number + 1)
@@ -129,10 +130,26 @@ def _targets(given: Sequence[Given], out: Path, also_read: Sequence[Given], say:
     for target in targets:
         if target.resolve() in read:
             raise UserError(f"--out {out}: {target} would be written, and it is read; give another folder")
-    there = sum(target.exists() for target in targets)
+    there = [target for target in targets if target.exists()]
+    for target in there:
+        if not _is_ours(target):
+            raise UserError(f"--out {out}: {target.name} is there and no result of imaginable; give another folder")
     if there:
-        say(f"{there} of {_counted(len(targets))} there from before, written anew: {out}")
+        say(f"{len(there)} of {_counted(len(targets))} there from before, written anew: {out}")
     return kept, targets
+
+
+def _write(target: Path, made: Made) -> None:
+    """A copy says which program wrote it, and no more: it is not synthetic."""
+    notes = {} if made.origin else {"Software": images.SOFTWARE}
+    files.write_bytes(target, images.png(made.pixels, made.origin, notes, made.profile))
+
+
+def _is_ours(target: Path) -> bool:
+    try:
+        return images.text_of(target, "Software") == images.SOFTWARE
+    except UserError:
+        return False
 
 
 def _counted(number: int) -> str:

@@ -14,6 +14,9 @@ from imaginable.apps._tiles import Advance
 from imaginable.core.errors import UserError
 from imaginable.data.whole import Whole
 
+TILE = 768
+"""pixels on a side of the result: more than elsewhere, for what the network is given is smaller by the factor"""
+
 
 def upscale(
     run: Path,
@@ -21,7 +24,7 @@ def upscale(
     *,
     out: Path | None = None,
     factor: int | None = None,
-    tile: int = _translator.TILE,
+    tile: int = TILE,
     say: Say = print,
 ) -> list[Path]:
     """Enlarges a picture, a folder or a zip of them, of any size; returns what was written.

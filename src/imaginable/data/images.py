@@ -18,6 +18,9 @@ from imaginable.core.errors import UserError
 PAPER = 255
 """grey value between the pictures of a sheet"""
 
+SOFTWARE = "imaginable"
+"""what a written picture's metadata names as its program"""
+
 
 def to_uint8(x: Tensor) -> np.ndarray:
     """Images (n, c, h, w) in [-1, 1] as uint8 (n, h, w, c)."""
@@ -103,9 +106,9 @@ def picture(array: np.ndarray) -> Image.Image:
     return Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array)
 
 
-def save(path: Path, array: np.ndarray, origin: str | None, profile: bytes | None = None) -> None:
+def save(path: Path, array: np.ndarray, origin: str | None) -> None:
     """Writes uint8 (h, w, c) as PNG. `origin`: which model and seed made it; None for real pictures."""
-    files.write_bytes(path, png(array, origin, profile=profile))
+    files.write_bytes(path, png(array, origin))
 
 
 def png(
@@ -115,7 +118,7 @@ def png(
     mean (ICC)."""
     information = PngImagePlugin.PngInfo()
     if origin:
-        information.add_itxt("Software", "imaginable")
+        information.add_itxt("Software", SOFTWARE)
         information.add_itxt("Description", synthetic(origin))
     for key, text in (notes or {}).items():
         information.add_itxt(key, text)
