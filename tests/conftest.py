@@ -41,8 +41,12 @@ def own_place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def tiny_dataset() -> Callable[[str], Dataset]:
-    """`tiny_dataset("images")`: 48 coloured blobs with two classes; `tiny_dataset("points")`: 200 on a ring."""
-    return cache(lambda kind: _images() if kind == "images" else _points())
+    """`tiny_dataset("images")`: 48 coloured blobs with two classes; `tiny_dataset("points")`: 200 on a ring.
+
+    `tiny_dataset("pairs")`: the blobs and their negatives; `tiny_dataset("domains")`: the blobs and 44 negatives.
+    """
+    makers = {"images": _images, "points": _points, "pairs": _pairs, "domains": _domains}
+    return cache(lambda kind: makers[kind]())
 
 
 @pytest.fixture(scope="session")
@@ -80,6 +84,25 @@ def _images() -> Dataset:
     items = np.round(255 * np.exp(-8 * distances)[..., None] * colours).astype(np.uint8)
     spec = DataSpec("images", (3, 32, 32), classes=("even", "odd"), count=40)
     return _dataset(spec, items, np.arange(48) % 2)
+
+
+def _pairs() -> Dataset:
+    spec, blobs = DataSpec("pairs", (3, 32, 32), target_shape=(3, 32, 32), count=40), _images().items
+    data = _dataset(spec, blobs, np.full(48, -1))
+    return dataclasses.replace(data, targets=255 - blobs, target_names=data.names)
+
+
+def _domains() -> Dataset:
+    """B has other items than A, and fewer."""
+    spec, blobs = DataSpec("domains", (3, 32, 32), target_shape=(3, 32, 32), count=40), _images().items
+    data, others = _dataset(spec, blobs, np.full(48, -1)), 255 - blobs[43::-1]
+    return dataclasses.replace(
+        data,
+        targets=others,
+        target_names=data.names[:44],
+        target_train=np.arange(36),
+        target_held_out=np.arange(36, 44),
+    )
 
 
 def _points() -> Dataset:

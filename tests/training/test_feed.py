@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from torch import Tensor
 
 from imaginable.core import distributed
-from imaginable.core.types import DataSpec
+from imaginable.core.types import Batch, DataSpec, Kind
 from imaginable.data.dataset import Dataset
 from imaginable.training.feed import Feed
 
@@ -115,3 +118,50 @@ def test_about_a_quarter_of_the_batches_bring_held_out_items_whichever_a_phase_s
 def test_points_come_without_held_out_ones() -> None:
     feed = Feed(numbered(), 4, 0, flip=False)
     assert all(feed.batch(4 * turn).held_out is None for turn in range(20))
+
+
+def two_sided(kind: Kind) -> Dataset:
+    """The numbers as pictures, and B: each number + 10 for pairs; the seven from 50 to 56 for domains."""
+    data, every = numbered("images"), np.arange(12)
+    targets = data.items.copy()
+    targets[:, :, :8] = (data.items[:, :, :8] + 10) if kind == "pairs" else 50 + every[:, None, None, None]
+    spec = replace(data.spec, kind=kind, target_shape=data.spec.shape)
+    return replace(data, spec=spec, targets=targets, target_train=every[:7], target_held_out=every[7:])
+
+
+def left(x: Tensor | None) -> list[int]:
+    """The numbers that pictures show, on whichever side they are."""
+    assert x is not None
+    return [int(value) for value in ((x.amin((1, 2, 3)) + 1) * 127.5).round()]
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_partners_come_together_and_are_mirrored_together(flip: bool) -> None:
+    batch = Feed(two_sided("pairs"), 20, 0, flip=flip).batch(0)
+    assert batch.y is not None
+    assert left(batch.y) == [number + 10 for number in left(batch.x)]
+    white_left = [[bool(picture[0, 0, 0] == 1) for picture in side] for side in (batch.x, batch.y)]
+    assert white_left[0] == white_left[1]
+    assert any(white_left[0]) == flip
+
+
+def test_domains_come_in_orders_of_their_own() -> None:
+    feed = Feed(two_sided("domains"), 5, 0, flip=True)
+    batches = [feed.batch(seen) for seen in range(0, 70, 5)]
+    first, second = ([number for batch in batches for number in left(side(batch))] for side in (of_a, of_b))
+    assert all(sorted(first[at : at + 10]) == list(range(10)) for at in range(0, 70, 10))
+    assert all(sorted(second[at : at + 7]) == list(range(50, 57)) for at in range(0, 70, 7)), "nothing held out"
+    fresh = Feed(two_sided("domains"), 5, 0, flip=True).batch(45)
+    assert left(fresh.y) == second[45:50], "nor does it matter what was drawn before"
+    assert left(Feed(two_sided("domains"), 5, 1, flip=True).batch(0).y) != second[:5]
+    white = [[bool(picture[0, 0, 0] == 1) for batch in batches for picture in side(batch)] for side in (of_a, of_b)]
+    assert white[0] != white[1], "mirrored independently"
+
+
+def of_a(batch: Batch) -> Tensor:
+    return batch.x
+
+
+def of_b(batch: Batch) -> Tensor:
+    assert batch.y is not None
+    return batch.y

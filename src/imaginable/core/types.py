@@ -9,17 +9,19 @@ import torch
 from torch import Tensor
 
 Kind = Literal["images", "points", "pairs", "domains"]
+"""pairs: item i of A belongs to item i of B; domains: two heaps of pictures, A and B, without partners"""
 
 
 @dataclass(frozen=True)
 class DataSpec:
     """What networks must know of the data.
 
-    kind: what an item is; `images` are float tensors in [-1, 1].
-    shape: one item, (channels, height, width) for images, (dimensions,) for points.
+    kind: what an item is; all but points are float tensors in [-1, 1].
+    shape: one item (of A), (channels, height, width) for pictures, (dimensions,) for points.
+    target_shape: one item of B, for pairs and domains.
     classes: names of the labels 0, 1, ...; empty without labels.
     factors: names of the known factors of variation, in the order of `Batch.factors`' columns.
-    count: training items.
+    count: training items (of A).
     """
 
     kind: Kind
@@ -40,10 +42,11 @@ class DataSpec:
 class Batch:
     """Items that travel together. Everything has the batch as its first dimension.
 
-    x: the items, (n, *spec.shape). y: the paired or second-domain datum. label: (n,) int64, -1 = unknown.
-    hole: mask of what is to be filled. lengths: of sequences. factors: (n, factors) float.
-    drawn: what `Phase.draw` made at the start of the cycle. held_out, held_out_label: as many items that are never
-    trained on, with about every fourth batch of pictures: to see how the networks take them.
+    x: the items, (n, *spec.shape). y: of pairs their partners, of domains as many items of B, (n, *spec.target_shape).
+    label: (n,) int64, -1 = unknown. hole: (n, 1, h, w), 1 = to be filled, where the data brings masks.
+    lengths: of sequences. factors: (n, factors) float. drawn: what `Phase.draw` made at the start of the cycle.
+    held_out, held_out_label: as many items that are never trained on, with about every fourth batch of pictures: to
+    see how the networks take them.
     """
 
     x: Tensor

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from imaginable.data import refuse
 from imaginable.data.items import Item, Source, SourceKind
 from imaginable.data.propose import mirror_ratio, propose_flip, propose_size
-from imaginable.data.shape import shape_of
+from imaginable.data.shape import Shape, shape_of
+from imaginable.data.sides import sides_of
 from imaginable.data.sources import open_source
 from imaginable.data.survey import Advance, Examined, digest, examine
 
@@ -34,7 +36,8 @@ class Checked:
     why. duplicates: groups of names. classes, splits: name -> usable items. sizes: (width, height) ->
     pictures. own_size: pixels on a side of a source that is made of arrays. mirror: see
     propose.mirror_ratio, None where it was not measured.
-    sample: some pictures, uint8 (h, w, 1 | 3) each.
+    pairs: pictures with a partner, or pictures that are pairs side by side; None where there are no two sides.
+    alone: of two sides, names without a usable partner. sample: some pictures, uint8 (h, w, 1 | 3) each.
     """
 
     where: str
@@ -58,6 +61,9 @@ class Checked:
     notes: tuple[str, ...]
     own_size: int | None = None
     mirror: float | None = None
+    side_by_side: bool = False
+    pairs: int | None = None
+    alone: tuple[str, ...] = ()
     sample: tuple[np.ndarray, ...] = ()
 
     @property
@@ -70,7 +76,8 @@ class Checked:
 
     @property
     def proposed_size(self) -> int | None:
-        return None if self.points else self.own_size or propose_size(self.sizes)
+        sizes = {(high, high): count for (_, high), count in self.sizes.items()} if self.side_by_side else self.sizes
+        return None if self.points else self.own_size or propose_size(sizes)
 
     @property
     def manifest(self) -> dict[str, Any]:
@@ -115,8 +122,17 @@ def check(options: DataOptions, progress: Advance | None = None) -> Checked:
         for position, seen in enumerate(examine(source, shape, progress)):
             tally.add(seen)
             if position in chosen and seen.decoded:
-                sample.append(seen.decoded.pixels)
-        return tally.checked(mirror_ratio(sample), sample)
+                sample.append(seen.decoded.whole)
+        return tally.checked(mirror_ratio([one[:, : shape.size] for one in sample]), sample)
+
+
+def tallied(tally: Tally, shape: Shape, on_bad: str, progress: Advance | None) -> Iterator[Examined]:
+    """Every item of the tally's source, counted. Raises UserError at the first bad one where on_bad is "stop"."""
+    for seen in examine(tally.source, shape, progress):
+        if seen.decoded is None and on_bad == "stop":
+            raise refuse.stopped(tally.source.where, seen.item.name, seen.why)
+        tally.add(seen)
+        yield seen
 
 
 @dataclass
@@ -132,6 +148,7 @@ class Tally:
     flagged: dict[str, str] = field(default_factory=dict)
     sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
     grey: list[str] = field(default_factory=list)
+    halved: int = 0
 
     def add(self, seen: Examined) -> None:
         name, decoded = seen.item.name, seen.decoded
@@ -140,7 +157,8 @@ class Tally:
             return
         self.items.append(seen.item)
         self.digests.append(seen.digest)
-        self.pixel_digests.append(digest(decoded.pixels))
+        self.pixel_digests.append(digest(decoded.whole))
+        self.halved += decoded.right is not None
         self.sizes[decoded.width, decoded.height] += 1
         for fix in decoded.fixes:
             self.fixed[fix].append(name)
@@ -159,6 +177,7 @@ class Tally:
 
     def checked(self, mirror: float | None = None, sample: Sequence[np.ndarray] = ()) -> Checked:
         source, names = self.source, [item.name for item in self.items]
+        sides = None if self.halved else sides_of(self.items)
         all_grey = len(self.grey) == len(names) and not source.points
         fixed = dict(self.fixed)
         if self.grey and not all_grey:
@@ -185,6 +204,9 @@ class Tally:
             notes=source.notes,
             own_size=source.own_size,
             mirror=mirror,
+            side_by_side=bool(self.halved),
+            pairs=self.halved or (len(sides.pairs) if sides else None),
+            alone=sides.alone if sides else (),
             sample=tuple(sample),
         )
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from imaginable.core import seeds
 from imaginable.core.types import Batch, DataSpec
@@ -33,6 +34,8 @@ class DataOptions:
     """colour under transparent pictures and of --fit pad"""
     on_bad: Literal["skip", "stop"] = "skip"
     """bad files: skip them and say how many (stop if more than 5 %), or stop at the first"""
+    side_by_side: bool = False
+    """every picture is a pair: A on its left half, B on its right; its width must be twice its height"""
     limit: int | None = None
     """use at most so many items; the number of items for a built-in that is drawn"""
     binarise: bool = False
@@ -42,13 +45,15 @@ class DataOptions:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Prepared data: one array that training indexes.
+    """Prepared data: one array that training indexes; two of pairs and of domains.
 
     items: uint8 (n, height, width, channels), a read-only memory map, for images; float32 (n, d) for points.
     labels: (n,) int64, -1 = unknown. factors: (n, len(spec.factors)) float32, NaN = unknown.
     names: the file (or index) each item came from.
     train, held_out: indices into items. Nothing in held_out is ever trained on.
     manifest: what went in, what was fixed or skipped, how it was split (goes into manifest.json).
+    targets: B, uint8 (m, h, w, c). Of pairs item i belongs to target i; of domains target_train and target_held_out
+    index it. target_names: the file each target came from.
     """
 
     spec: DataSpec
@@ -60,29 +65,45 @@ class Dataset:
     held_out: np.ndarray
     manifest: dict[str, Any] = field(default_factory=dict)
     binarise: bool = False
+    targets: np.ndarray | None = None
+    target_names: tuple[str, ...] = ()
+    target_train: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    target_held_out: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
     def batch(self, index: np.ndarray, mirrored: np.ndarray | None = None, draw: int | None = None) -> Batch:
-        """Items `index` as a Batch; `mirrored` (n,) bool says which images are flipped left to right.
+        """Items `index` as a Batch; `mirrored` (n,) bool says which are flipped left to right, with their partners.
 
         Images come out as float32 in [-1, 1], (n, c, h, w), in channels_last memory format
         (the array is stored that way, so it costs nothing). draw: the seed of this batch's binarisation;
         without it every item has its own fixed one.
         """
         raw = self.items[index]
-        if self.spec.kind == "images":
+        if self.spec.kind == "points":
+            x = torch.from_numpy(np.array(raw, dtype=np.float32))
+        else:
             if self.binarise:
                 raw = np.where(_thresholds(index, raw.shape[1:], draw) < raw, np.uint8(255), np.uint8(0))
-            if mirrored is not None and mirrored.any():
-                raw = np.where(mirrored[:, None, None, None], raw[:, :, ::-1], raw)
-            pixels = torch.from_numpy(np.ascontiguousarray(raw)).permute(0, 3, 1, 2)
-            x = pixels.float().mul_(1 / 127.5).sub_(1.0)
-        else:
-            x = torch.from_numpy(np.array(raw, dtype=np.float32))
+            x = _tensors(raw, mirrored)
         return Batch(
             x=x,
+            y=self.target_batch(index, mirrored) if self.spec.kind == "pairs" else None,
             label=torch.from_numpy(self.labels[index]) if self.spec.classes else None,
             factors=torch.from_numpy(self.factors[index]) if self.spec.factors else None,
         )
+
+    def target_batch(self, index: np.ndarray, mirrored: np.ndarray | None = None) -> Tensor:
+        """Items `index` of B, as `batch` gives those of A."""
+        if self.targets is None:
+            raise ValueError("this data has no targets")
+        return _tensors(self.targets[index], mirrored)
+
+
+def _tensors(raw: np.ndarray, mirrored: np.ndarray | None) -> Tensor:
+    """uint8 (n, h, w, c) as float32 (n, c, h, w) in [-1, 1], those that are `mirrored` flipped left to right."""
+    if mirrored is not None and mirrored.any():
+        raw = np.where(mirrored[:, None, None, None], raw[:, :, ::-1], raw)
+    pixels = torch.from_numpy(np.ascontiguousarray(raw)).permute(0, 3, 1, 2)
+    return pixels.float().mul_(1 / 127.5).sub_(1.0)
 
 
 def _thresholds(index: np.ndarray, shape: tuple[int, ...], draw: int | None) -> np.ndarray:

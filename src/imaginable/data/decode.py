@@ -14,7 +14,7 @@ from io import BytesIO
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from imaginable.data.shape import Shape, bring
+from imaginable.data.shape import Shape, bring, fitted, plainly
 
 # Pillow logs what it finds wrong in a damaged file; our reasons say it
 logging.getLogger("PIL").addHandler(logging.NullHandler())
@@ -38,17 +38,28 @@ class Decoded:
     """A picture brought to a Shape.
 
     pixels: uint8 (size, size, c), c = 1 where the picture is grey (and the Shape is not rgb), else 3.
-    width, height: of the upright original. fixes: what had to be done to it.
+    width, height: of the upright original. fixes: what had to be done to it. right: of a pair side by side, where
+    pixels is the left half, its right half.
     """
 
     pixels: np.ndarray
     width: int
     height: int
     fixes: tuple[str, ...] = ()
+    right: np.ndarray | None = None
 
     @property
     def grey(self) -> bool:
-        return bool(self.pixels.shape[2] == 1)
+        return bool(self.whole.shape[2] == 1)
+
+    @property
+    def whole(self) -> np.ndarray:
+        """Both halves beside each other, or the picture."""
+        if self.right is None:
+            return self.pixels
+        channels = max(self.pixels.shape[2], self.right.shape[2])
+        halves = [np.broadcast_to(half, (*half.shape[:2], channels)) for half in (self.pixels, self.right)]
+        return np.concatenate(halves, axis=1)
 
 
 @cache
@@ -66,11 +77,12 @@ def _formats() -> tuple[str, ...]:
 def decode(raw: bytes | np.ndarray, shape: Shape) -> Decoded:
     """A file's bytes, or an array uint8 (h, w) or (h, w, 1 | 3 | 4), brought to `shape`.
 
-    Raises Unreadable for what is no picture, is damaged, claims too many pixels or has too few.
+    Raises Unreadable for what is no picture, is damaged, claims too many pixels or has too few, and for what has no
+    two square halves where the shape asks for them.
     """
     if isinstance(raw, np.ndarray):
         plain = Image.fromarray(raw[..., 0] if raw.ndim == 3 and raw.shape[2] == 1 else raw)
-        return Decoded(bring(plain, shape, []), *plain.size)
+        return _brought(plain, *plain.size, shape, [])
     with quiet(), opened(raw) as image:
         fixes: list[str] = []
         width, height = image.size
@@ -78,7 +90,19 @@ def decode(raw: bytes | np.ndarray, shape: Shape) -> Decoded:
         upright, turned = loaded(image, fixes)
         if turned:
             width, height = height, width
-        return Decoded(bring(upright, shape, fixes), width, height, tuple(fixes))
+        return _brought(upright, width, height, shape, fixes)
+
+
+def _brought(image: Image.Image, width: int, height: int, shape: Shape, fixes: list[str]) -> Decoded:
+    if not shape.side_by_side:
+        return Decoded(bring(image, shape, fixes), width, height, tuple(fixes))
+    if width % 2:
+        raise Unreadable(f"{width}x{height} has an odd width: it cannot be halved")
+    if width != 2 * height:
+        raise Unreadable(f"{width}x{height} is not twice as wide as high: no pair side by side")
+    plain = plainly(image, shape, fixes)
+    left, right = (fitted(plain.crop((start, 0, start + height, height)), shape) for start in (0, height))
+    return Decoded(left, width, height, tuple(fixes), right)
 
 
 def loaded(image: Image.Image, fixes: list[str]) -> tuple[Image.Image, bool]:
@@ -144,6 +168,8 @@ def _reason(error: Exception) -> str:
 
 def _draft(image: Image.Image, shape: Shape) -> None:
     """Lets the JPEG decoder do the coarse part of shrinking; twice the target keeps Lanczos's quality."""
+    if shape.side_by_side:  # it rounds, and the middle would move
+        return
     shrink = min(image.size) / (2 * shape.size) if shape.fit == "crop" else max(image.size) / (2 * shape.size)
     if image.format in ("JPEG", "MPO") and shrink > 1:
         image.draft(None, (int(image.width / shrink), int(image.height / shrink)))

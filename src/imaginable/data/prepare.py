@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import file_digest
 from pathlib import Path
@@ -14,22 +14,19 @@ from typing import Any
 import numpy as np
 
 from imaginable.core.errors import UserError
-from imaginable.core.types import DataSpec
-from imaginable.data import cache, drawn, toys
-from imaginable.data.check import Checked, Tally
+from imaginable.core.types import DataSpec, Kind
+from imaginable.data import cache, couples, drawn, refuse, toys
+from imaginable.data.check import Checked, Tally, tallied
 from imaginable.data.dataset import DataOptions, Dataset
 from imaginable.data.items import Source, SourceKind
 from imaginable.data.report import several, skipped_line
 from imaginable.data.shape import shape_of
 from imaginable.data.sources import locate, open_source, validate
-from imaginable.data.split import Split, split, straddling
-from imaginable.data.survey import Advance, common_size, digest, examine
+from imaginable.data.split import described, split
+from imaginable.data.survey import Advance, common_size, digest
 
 DEFAULT_SIZE = 64
 """pixels on a side for pictures of different sizes"""
-
-TOLERATED = 0.05
-"""share of bad files up to which they are skipped (one bad file always is)"""
 
 Say = Callable[[str], None]
 
@@ -39,24 +36,51 @@ def prepare(
     sizes: Callable[[int], bool] | None = None,
     say: Say | None = None,
     progress: Advance | None = None,
+    consumes: frozenset[Kind] = frozenset(),
 ) -> Dataset:
     """The prepared data; decodes only what the cache does not hold yet.
 
     sizes: whether the method takes pictures of so many pixels on a side; asked only where options.size is
     None. say hears remarks for a person, progress (pictures done, of so many). Raises UserError, naming the
-    source or file, when the data is missing, damaged, empty or too bad.
+    source or file, when the data is missing, damaged, empty or too bad. consumes: the kinds that a method takes, by
+    which folders A and B, and pictures side by side, become pairs or domains; otherwise A and B are classes.
     """
     validate(options)
+    kind = _kind_of(options, consumes)
     with ExitStack() as stack:
-        asked = _Asked(options, stack)
+        asked = _Asked(_read_as(options, kind), stack)
         size = options.size or asked.best_size(sizes)
-        name = cache.key("entry", asked.content, size, _what_matters(options))
-        if cache.load(name) is None:
-            _build(name, asked, size, progress)
-    found = cache.load(name)
+        name = cache.key("entry", asked.content, size, _what_matters(options), kind)
+        if _load(name, kind) is None:
+            _build(name, kind, asked, options, size, progress)
+    found = _load(name, kind)
     if found is None:
         raise UserError(f"{cache.folder()}: the prepared data vanished; set IMAGINABLE_CACHE to a folder that stays")
     return _finished(options, *found, say or _nothing)
+
+
+def _kind_of(options: DataOptions, consumes: frozenset[Kind]) -> Kind:
+    """`pairs` or `domains` where they are consumed; `images`, which may turn out to be points, for all else."""
+    two: list[Kind] = [kind for kind in ("pairs", "domains") if kind in consumes]
+    if two:
+        return two[0]
+    if options.side_by_side:
+        raise UserError("--side-by-side: only methods that learn from pairs or two domains take it; leave it out")
+    return "images"
+
+
+def _read_as(options: DataOptions, kind: Kind) -> DataOptions:
+    """Two sides have no classes, and a limit counts pairs or the items of a side, not files."""
+    if kind == "images":
+        return options
+    return replace(options, unlabelled=True, limit=options.limit if options.side_by_side else None)
+
+
+def _load(name: str, kind: Kind) -> tuple[np.ndarray, dict[str, Any], np.ndarray | None] | None:
+    if kind != "images":
+        return couples.load(name)
+    found = cache.load(name)
+    return None if found is None else (*found, None)
 
 
 def _nothing(line: str) -> None:
@@ -65,7 +89,8 @@ def _nothing(line: str) -> None:
 
 def _what_matters(options: DataOptions) -> list[Any]:
     """The options, beside source and size, that change what is prepared."""
-    return [options.colour, options.unlabelled, options.fit, options.background, options.limit]
+    how = [options.colour, options.unlabelled, options.fit, options.background, options.limit]
+    return [*how, options.side_by_side]
 
 
 @dataclass
@@ -98,8 +123,9 @@ class _Asked:
 
     def best_size(self, sizes: Callable[[int], bool] | None) -> int:
         """Where none was asked for: the pictures' own, as near as the method takes it, else the default."""
-        name = cache.key("own size", self.content, self.options.limit)
-        own = cache.remembered(name, lambda: common_size(self.source))
+        halved = self.options.side_by_side
+        name = cache.key("own size", self.content, self.options.limit, halved)
+        own = cache.remembered(name, lambda: common_size(self.source, halved))
         if own is None or sizes is None or sizes(own):
             return own or DEFAULT_SIZE
         near = [size for size in range(4, 1025) if sizes(size)]
@@ -133,48 +159,26 @@ def _file_digest(path: Path) -> str:
         return ""
 
 
-def _build(name: str, asked: _Asked, size: int, progress: Advance | None) -> None:
+def _build(name: str, kind: Kind, asked: _Asked, options: DataOptions, size: int, progress: Advance | None) -> None:
     """Decodes everything into a new cache entry."""
-    source, options = asked.source, asked.options
+    source, shape = asked.source, shape_of(options, size)
+    if kind != "images":
+        couples.build(name, kind, source, asked.content, shape, options, progress)
+        return
     tally = Tally(source)
-    shape = shape_of(options, size)
     with cache.writing(name) as writer:
         if source.points:
             tally.add_points()
             for item in source.items:
                 writer.append(np.asarray(source.read(item)))
         else:
-            for seen in examine(source, shape, progress):
-                if seen.decoded is None and options.on_bad == "stop":
-                    raise UserError(_stopped(source.where, seen.item.name, seen.why))
-                tally.add(seen)
+            for seen in tallied(tally, shape, options.on_bad, progress):
                 if seen.decoded is not None:
                     writer.append(seen.decoded.pixels)
         checked = tally.checked()
-        _refuse_too_bad(source.where, checked.skipped, checked.found)
-        _refuse_too_few(checked)
+        refuse.too_bad(source.where, checked.skipped, checked.found)
+        refuse.too_few(source.where, checked.keys)
         writer.record = _record(checked, asked.content)
-
-
-def _stopped(where: str, name: str, why: str) -> str:
-    return f"{where}: {name} is unusable ({why}); repair or remove it, or use --on-bad skip"
-
-
-def _refuse_too_bad(where: str, skipped: dict[str, str] | Any, found: int) -> None:
-    if len(skipped) == found:
-        raise UserError(f"{where}: none of its {found} pictures is usable;\n{skipped_line(skipped, found)}")
-    if len(skipped) > max(1.0, TOLERATED * found):
-        raise UserError(
-            f"{where}: more than {TOLERATED:.0%} is unusable, repair or remove them first;\n"
-            f"{skipped_line(skipped, found)} ('imaginable check' lists them all)"
-        )
-
-
-def _refuse_too_few(checked: Checked) -> None:
-    if checked.usable < 2:
-        raise UserError(f"{checked.where}: only {checked.usable} usable picture; training needs at least 2, better 100")
-    if len(set(checked.keys)) < 2:
-        raise UserError(f"{checked.where}: all {checked.usable} pictures are the same; training needs different ones")
 
 
 def _record(checked: Checked, content: str) -> dict[str, Any]:
@@ -183,49 +187,40 @@ def _record(checked: Checked, content: str) -> dict[str, Any]:
     index = {label: position for position, label in enumerate(checked.classes) if label != "none"}
     names = [item.name for item in checked.items]
     return {
-        "points": checked.points,
+        "kind": "points" if checked.points else "images",
         "classes": list(index),
         "names": names,
         "labels": [-1 if item.label is None else index[item.label] for item in checked.items],
         "factors": [item.factors for item in checked.items],
         "train": division.train.tolist(),
         "held_out": division.held_out.tolist(),
-        "manifest": checked.manifest | {"digest": content} | _division(division, names, checked.keys),
+        "manifest": checked.manifest | {"digest": content} | described(division, names, checked.keys),
     }
 
 
-def _division(division: Split, names: list[str], keys: Iterable[str]) -> dict[str, Any]:
-    """How the items were split, for the manifest."""
-    return {
-        "split": {
-            "how": division.how,
-            "train": len(division.train),
-            "held_out": len(division.held_out),
-            "unused": len(division.unused),
-        },
-        "held_out": [names[index] for index in division.held_out],
-        "unused": [names[index] for index in division.unused],
-        "straddling": [names[index] for index in straddling(list(keys), division)],
-    }
-
-
-def _finished(options: DataOptions, items: np.ndarray, record: dict[str, Any], say: Say) -> Dataset:
+def _finished(
+    options: DataOptions, items: np.ndarray, record: dict[str, Any], targets: np.ndarray | None, say: Say
+) -> Dataset:
     """The Dataset of a cache entry, with what has to be said about it."""
     manifest = record["manifest"] | {"source": options.source}
     skipped = manifest["skipped"]
     if skipped and options.on_bad == "stop":
-        raise UserError(_stopped(options.source, *next(iter(skipped.items()))))
+        raise refuse.stopped(options.source, *next(iter(skipped.items())))
     if skipped:
         say(skipped_line(skipped, manifest["found"]))
-    if manifest["straddling"]:
-        say(f"exact copies of what is trained on are held out as well: {several(manifest['straddling'])}")
+    if targets is not None and manifest.get("alone"):
+        say(f"{len(manifest['alone'])} pictures without a partner are left out: {several(manifest['alone'])}")
+    copies = [*manifest["straddling"], *(manifest["B"]["straddling"] if record["kind"] == "domains" else ())]
+    if copies:
+        say(f"exact copies of what is trained on are held out as well: {several(copies)}")
     train = np.array(record["train"], dtype=np.int64)
     factors = tuple(manifest["factors"])
     spec = DataSpec(
-        kind="points" if record["points"] else "images",
-        shape=items.shape[1:] if record["points"] else (items.shape[3], *items.shape[1:3]),
+        kind=record["kind"],
+        shape=_shape(items),
         classes=tuple(record["classes"]),
         factors=factors,
+        target_shape=None if targets is None else _shape(targets),
         count=len(train),
     )
     if options.binarise and (spec.kind != "images" or spec.shape[0] != 1):
@@ -240,4 +235,13 @@ def _finished(options: DataOptions, items: np.ndarray, record: dict[str, Any], s
         held_out=np.array(record["held_out"], dtype=np.int64),
         manifest=manifest,
         binarise=options.binarise,
+        targets=targets,
+        target_names=tuple(record.get("target_names", ())),
+        target_train=np.array(record.get("target_train", ()), dtype=np.int64),
+        target_held_out=np.array(record.get("target_held_out", ()), dtype=np.int64),
     )
+
+
+def _shape(items: np.ndarray) -> tuple[int, ...]:
+    """Of one item as networks see it."""
+    return items.shape[1:] if items.ndim == 2 else (items.shape[3], *items.shape[1:3])

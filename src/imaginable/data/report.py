@@ -28,10 +28,20 @@ def _data(checked: Checked) -> list[tuple[str, str]]:
     return [
         ("splits", _counts(checked.splits)),
         ("classes", _counts(checked.classes, limit=12)),
+        ("pairs", _pairs(checked)),
+        ("no partner", f"{len(checked.alone)}: {several(checked.alone)}" if checked.pairs and checked.alone else ""),
         ("factors", ", ".join(_factor(checked, name) for name in checked.factors)),
         ("sizes", _sizes(checked.sizes)),
         ("colour", "" if checked.points else "all grey" if checked.grey else "colour"),
     ]
+
+
+def _pairs(checked: Checked) -> str:
+    if checked.pairs is None:
+        return ""
+    if checked.side_by_side:
+        return f"{checked.pairs} side by side"
+    return f"{checked.pairs} by name in A and B" if checked.pairs else "none by name: A and B are two domains"
 
 
 def _remarks(checked: Checked) -> list[tuple[str, str]]:

@@ -16,12 +16,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Shape:
-    """What every picture is brought to: `size` pixels on a side, on a background, grey if so."""
+    """What every picture is brought to: `size` pixels on a side, on a background, grey if so.
+
+    side_by_side: a picture is two, its halves, and each is brought to the size.
+    """
 
     size: int
     fit: Literal["crop", "pad"] = "crop"
     background: tuple[int, int, int] = (255, 255, 255)
     colour: Literal["auto", "grey", "rgb"] = "auto"
+    side_by_side: bool = False
 
 
 def shape_of(options: DataOptions, size: int) -> Shape:
@@ -31,7 +35,7 @@ def shape_of(options: DataOptions, size: int) -> Shape:
     except ValueError as error:
         hint = nearest(options.background, ImageColor.colormap) or "; use a name such as white, or #rrggbb"
         raise UserError(f"--background {options.background}: no such colour{hint}") from error
-    return Shape(size, options.fit, (red, green, blue), options.colour)
+    return Shape(size, options.fit, (red, green, blue), options.colour, options.side_by_side)
 
 
 def bring(image: Image.Image, shape: Shape, fixes: list[str]) -> np.ndarray:
@@ -39,6 +43,11 @@ def bring(image: Image.Image, shape: Shape, fixes: list[str]) -> np.ndarray:
 
     Appends to `fixes` what had to be done.
     """
+    return fitted(plainly(image, shape, fixes), shape)
+
+
+def plainly(image: Image.Image, shape: Shape, fixes: list[str]) -> Image.Image:
+    """A loaded, upright picture in its own size, in grey or RGB of 8 bits without transparency."""
     plain = _flat(eight_bit(image, fixes), shape, fixes)
     if plain.mode not in ("L", "RGB"):
         if plain.mode != "1":
@@ -46,6 +55,11 @@ def bring(image: Image.Image, shape: Shape, fixes: list[str]) -> np.ndarray:
         plain = plain.convert("L" if plain.mode == "1" else "RGB")
     if shape.colour == "grey" and plain.mode == "RGB":
         plain = plain.convert("L")
+    return plain
+
+
+def fitted(plain: Image.Image, shape: Shape) -> np.ndarray:
+    """A plain picture as uint8 (size, size, 1 | 3)."""
     return _channels(np.asarray(_square(plain, shape)), shape)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from imaginable.core.errors import UserError, nearest
 from imaginable.data.arrays import open_built_in, open_npz
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from imaginable.data.dataset import DataOptions
 
 __all__ = ["BUILT_INS", "Item", "Source", "SourceKind", "locate", "open_source", "validate"]
+
+T = TypeVar("T")
 
 SMALLEST, LARGEST = 4, 4096
 """pixels on a side that may be asked for"""
@@ -83,8 +86,13 @@ def _labelled(source: Source, unlabelled: bool) -> Source:
 
 def _limited(source: Source, limit: int | None) -> Source:
     """The `limit` items whose names hash lowest, in their order: a fair draw over classes and splits."""
-    if limit is None or limit >= len(source.items):
-        return source
-    ranked = sorted(source.items, key=lambda item: blake2b(item.name.encode(errors="replace")).digest())
-    chosen = {item.name for item in ranked[: max(0, limit)]}
-    return replace(source, items=tuple(item for item in source.items if item.name in chosen))
+    return replace(source, items=tuple(lowest(source.items, limit, lambda item: item.name)))
+
+
+def lowest(things: Sequence[T], limit: int | None, name: Callable[[T], str]) -> Sequence[T]:
+    """The `limit` things whose names hash lowest, in their order; all where there is no limit."""
+    if limit is None or limit >= len(things):
+        return things
+    names = [name(thing) for thing in things]
+    chosen = set(sorted(names, key=lambda word: blake2b(word.encode(errors="replace")).digest())[: max(0, limit)])
+    return [thing for thing, word in zip(things, names, strict=True) if word in chosen]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import Any
 
 import numpy as np
 
@@ -56,6 +57,21 @@ def _by_content(keys: Sequence[str]) -> np.ndarray:
 def _place(key: str) -> float:
     """A number in [0, 1) that depends on the content alone."""
     return int.from_bytes(blake2b(key.encode(), digest_size=6, person=b"held out").digest(), "little") / 2**48
+
+
+def described(division: Split, names: Sequence[str], keys: Sequence[str]) -> dict[str, Any]:
+    """How items were split, for the manifest."""
+    return {
+        "split": {
+            "how": division.how,
+            "train": len(division.train),
+            "held_out": len(division.held_out),
+            "unused": len(division.unused),
+        },
+        "held_out": [names[index] for index in division.held_out],
+        "unused": [names[index] for index in division.unused],
+        "straddling": [names[index] for index in straddling(keys, division)],
+    }
 
 
 def straddling(keys: Sequence[str], division: Split) -> list[int]:

@@ -61,17 +61,20 @@ def digest(raw: bytes | np.ndarray) -> str:
     return blake2b(raw, digest_size=16).hexdigest()
 
 
-def common_size(source: Source) -> int | None:
-    """Pixels on a side, if all readable items are squares of one size; stops at the first that is not."""
+def common_size(source: Source, side_by_side: bool = False) -> int | None:
+    """Pixels on a side, if all readable items are squares (or two squares side by side) of one size.
+
+    Stops at the first that is not.
+    """
     if source.own_size is not None or source.kind in ("npz", "built-in"):
         return source.own_size
     common: int | None = None
     for item in source.items:
         try:
-            width, height = dimensions(source.read(item))
+            low, high = sorted(dimensions(source.read(item)))  # before EXIF turns it
         except Unreadable:
             continue
-        if width != height or common not in (None, width):
+        if high != (2 * low if side_by_side else low) or common not in (None, low):
             return None
-        common = width
+        common = low
     return common

@@ -95,7 +95,7 @@ class Method(ABC, Generic[N]):
         who = name_of(self)
         if self.consumes and spec.kind not in self.consumes:
             raise UserError(f"{who} takes {' or '.join(sorted(self.consumes))}, and this data is {spec.kind}")
-        if spec.kind == "images":
+        if spec.kind != "points":
             self.sizes.check(spec.shape[-1], who)
         if self.labels == "required" and not spec.classes:
             raise UserError(f"{who} needs classes: put the pictures into one folder per class")

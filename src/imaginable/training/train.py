@@ -54,7 +54,7 @@ def load_data(job: Job[Any], say: Callable[[str], None] | None = None) -> Datase
     if not job.method.consumes:
         return given.without_items(job)
     with distributed.first_alone():
-        dataset = prepare(job.data, sizes=job.method.sizes.takes, say=say)
+        dataset = prepare(job.data, sizes=job.method.sizes.takes, say=say, consumes=job.method.consumes)
     job.method.check(dataset.spec)
     return dataset
 
