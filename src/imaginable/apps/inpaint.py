@@ -50,10 +50,26 @@ def _filled(picture: Whole, hole: np.ndarray, translator: Translator, advance: A
     if not hole.any():
         return Made(kept, None, picture.profile)
     ground = _translator.ground_of(picture, translator.model)
-    kept[hole, : picture.colour.shape[2]] = translator.in_colours_of(picture.on(ground), advance, hole)[hole]
+    window = around(hole, translator.tiling.side)
+    made = translator.in_colours_of(picture.on(ground)[window], advance, hole[window])
+    kept[window][hole[window], : picture.colour.shape[2]] = made[hole[window]]
     if alpha:
         kept[hole, -1] = 255
     return Made(kept, translator.model.origin(), picture.profile)
+
+
+def around(hole: np.ndarray, side: int) -> tuple[slice, slice]:
+    """A window of at most `side` pixels on a side with the whole hole in its middle, where an eighth of it is left on
+    either side, so that one look at it fills the hole; else the whole picture."""
+    window = []
+    for axis, length in enumerate(hole.shape):
+        inside = np.flatnonzero(hole.any(1 - axis))
+        first, last = int(inside[0]), int(inside[-1]) + 1
+        if last - first > side - 2 * (side // 8):
+            return slice(0, hole.shape[0]), slice(0, hole.shape[1])
+        start = max(0, min((first + last - side) // 2, length - side))
+        window.append(slice(start, min(start + side, length)))
+    return window[0], window[1]
 
 
 def _hole(mask: Given | None, picture: Whole) -> np.ndarray:
