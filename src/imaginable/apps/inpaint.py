@@ -8,6 +8,7 @@ import numpy as np
 
 from imaginable.apps import _folder, _translator
 from imaginable.apps._folder import Given, Made
+from imaginable.apps._holes import fill
 from imaginable.apps._pictures import Say
 from imaginable.apps._tiles import Advance
 from imaginable.apps._translator import Translator
@@ -29,7 +30,7 @@ def inpaint(
 
     masks: white where a picture is to be filled, black where it stays, and as large as it; a folder (or zip) that has
     one for each, of the same name but for the ending, or one file for all. Pixels that a mask leaves black are not
-    changed at all. tile: pixels on a side that are made at once; of larger pictures a tile is all that a fill sees.
+    changed at all. tile: pixels on a side that are seen at once; a hole that does not fit is filled coarsely.
     """
     translator = _translator.load(run, "inpaint", tile)
     with _folder.opened(pictures) as given, _folder.opened(masks) as found:
@@ -50,26 +51,15 @@ def _filled(picture: Whole, hole: np.ndarray, translator: Translator, advance: A
     if not hole.any():
         return Made(kept, None, picture.profile)
     ground = _translator.ground_of(picture, translator.model)
-    window = around(hole, translator.tiling.side)
-    made = translator.in_colours_of(picture.on(ground)[window], advance, hole[window])
-    kept[window][hole[window], : picture.colour.shape[2]] = made[hole[window]]
+
+    def look(colour: np.ndarray, holes: np.ndarray) -> np.ndarray:
+        return translator.in_colours_of(colour, lambda share: None, holes)
+
+    filled = fill(picture.on(ground), hole, translator.tiling.side, look, advance)
+    kept[hole, : picture.colour.shape[2]] = filled[hole]
     if alpha:
         kept[hole, -1] = 255
     return Made(kept, translator.model.origin(), picture.profile)
-
-
-def around(hole: np.ndarray, side: int) -> tuple[slice, slice]:
-    """A window of at most `side` pixels on a side with the whole hole in its middle, where an eighth of it is left on
-    either side, so that one look at it fills the hole; else the whole picture."""
-    window = []
-    for axis, length in enumerate(hole.shape):
-        inside = np.flatnonzero(hole.any(1 - axis))
-        first, last = int(inside[0]), int(inside[-1]) + 1
-        if last - first > side - 2 * (side // 8):
-            return slice(0, hole.shape[0]), slice(0, hole.shape[1])
-        start = max(0, min((first + last - side) // 2, length - side))
-        window.append(slice(start, min(start + side, length)))
-    return window[0], window[1]
 
 
 def _hole(mask: Given | None, picture: Whole) -> np.ndarray:
