@@ -1,10 +1,10 @@
 """Peak memory and time of a large photo in tiles: python benchmarks/tiling.py
 
-A photo of 2,000 x 3,000 pixels of noise (the hardest to store) goes through `translate`, `upscale` (by 4) and `inpaint`
-(a quarter of it) with networks as wide as those of the papers and random weights. Their blocks, whose number adds time and
-no memory, are two (`--blocks 16` for the full depth). Each verb runs in a process of its own. Prints that process's
-peak resident set, Python and torch included, and its seconds. `--only upscale` for one; `--tile`, `--channels` (of the
-first layer) and `--photo HEIGHT WIDTH` for others.
+A photo of 2,000 x 3,000 pixels of noise (the hardest to store) goes through `translate`, `upscale` (by 4) and
+`inpaint` (a quarter of it) with networks as wide as those of the papers and random weights. Their blocks, whose number
+adds time and no memory, are two (`--blocks 16` for the full depth). Each verb runs in a process of its own. Prints
+that process's peak resident set, Python and torch included, and its seconds. `--only upscale` for one; `--tile`,
+`--channels` (of the first layer) and `--photo HEIGHT WIDTH` for others.
 """
 
 from __future__ import annotations
