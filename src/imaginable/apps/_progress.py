@@ -1,4 +1,4 @@
-"""The progress of a run: a live bar on a terminal, a plain line now and then elsewhere."""
+"""The progress of long work: a live bar on a terminal, a plain line now and then elsewhere."""
 
 from __future__ import annotations
 
@@ -59,3 +59,34 @@ class Display:
         elif report.seen >= report.total or time.monotonic() - self._last_line > _SECONDS_BETWEEN_LINES:
             self._last_line = time.monotonic()
             self._say(f"{report.seen / report.total:4.0%}  {report.seen:,} of {report.total:,} images  {line}")
+
+
+class Counter:
+    """The progress through so many pictures. Use it in a `with`; `show` how many are done, parts of one included."""
+
+    def __init__(self, total: int, say: Say) -> None:
+        self._total, self._say = total, say
+        self._last_line = time.monotonic()
+        columns = (
+            TextColumn("{task.completed:.1f} of {task.total:.0f}"),
+            BarColumn(),
+            TimeRemainingColumn(compact=True),
+        )
+        self._bar = Progress(*columns, transient=True, disable=not sys.stderr.isatty())
+        self._task = self._bar.add_task("pictures", total=total)
+
+    def __enter__(self) -> Counter:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def show(self, done: float) -> None:
+        self._bar.update(self._task, completed=done)
+        if self._bar.disable and done < self._total and time.monotonic() - self._last_line > _SECONDS_BETWEEN_LINES:
+            self._last_line = time.monotonic()
+            of = f"  {done:,.1f} of {self._total:,} pictures" if self._total > 1 else ""
+            self._say(f"{done / self._total:4.0%}{of}")

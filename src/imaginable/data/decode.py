@@ -86,21 +86,12 @@ def decode(raw: bytes | np.ndarray, shape: Shape) -> Decoded:
     if isinstance(raw, np.ndarray):
         plain = Image.fromarray(raw[..., 0] if raw.ndim == 3 and raw.shape[2] == 1 else raw)
         return _brought(plain, *plain.size, shape, [])
-    with quiet(), _open(raw) as image:
+    with quiet(), opened(raw) as image:
         fixes: list[str] = []
         width, height = image.size
         _draft(image, shape)
-        try:
-            image.load()
-            orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-            upright = ImageOps.exif_transpose(image) if orientation in range(2, 9) else image
-        except MemoryError:
-            raise
-        except Exception as error:  # damaged files make Pillow raise almost anything
-            raise Unreadable(_reason(error)) from error
-        if orientation in range(2, 9):
-            fixes.append("rotated as its EXIF says")
-        if orientation in range(5, 9):
+        upright, turned = loaded(image, fixes)
+        if turned:
             width, height = height, width
         return _brought(upright, width, height, shape, fixes)
 
@@ -129,15 +120,33 @@ def misfit(picture: Decoded | None, mask: Decoded) -> str:
     return "" if mask.pixels.any() else "all black: nothing to fill"
 
 
+def loaded(image: Image.Image, fixes: list[str]) -> tuple[Image.Image, bool]:
+    """The opened picture with its pixels read, upright as its EXIF says, and whether its sides changed places.
+
+    Appends to `fixes` what had to be done. Raises Unreadable for a damaged one.
+    """
+    try:
+        image.load()
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+        upright = ImageOps.exif_transpose(image) if orientation in range(2, 9) else image
+    except MemoryError:
+        raise
+    except Exception as error:  # damaged files make Pillow raise almost anything
+        raise Unreadable(_reason(error)) from error
+    if orientation in range(2, 9):
+        fixes.append("rotated as its EXIF says")
+    return upright, orientation in range(5, 9)
+
+
 def dimensions(raw: bytes | np.ndarray) -> tuple[int, int]:
     """(width, height) from the header alone, before any EXIF rotation. Raises Unreadable as `decode` does."""
     if isinstance(raw, np.ndarray):
         return raw.shape[1], raw.shape[0]
-    with quiet(), _open(raw) as image:
+    with quiet(), opened(raw) as image:
         return image.size
 
 
-def _open(raw: bytes) -> Image.Image:
+def opened(raw: bytes) -> Image.Image:
     """The picture with only its header read."""
     if not raw:
         raise Unreadable("zero bytes")

@@ -18,6 +18,9 @@ from imaginable.core.errors import UserError
 PAPER = 255
 """grey value between the pictures of a sheet"""
 
+SOFTWARE = "imaginable"
+"""what a written picture's metadata names as its program"""
+
 
 def to_uint8(x: Tensor) -> np.ndarray:
     """Images (n, c, h, w) in [-1, 1] as uint8 (n, h, w, c)."""
@@ -104,7 +107,7 @@ def scatter(points: np.ndarray, extent: float, size: int = 256) -> np.ndarray:
 
 
 def picture(array: np.ndarray) -> Image.Image:
-    """uint8 (h, w, 1 or 3) as a PIL image."""
+    """uint8 (h, w, c) as a PIL image: grey, grey with transparency, colour, colour with transparency."""
     return Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array)
 
 
@@ -113,16 +116,19 @@ def save(path: Path, array: np.ndarray, origin: str | None) -> None:
     files.write_bytes(path, png(array, origin))
 
 
-def png(array: np.ndarray, origin: str | None, notes: Mapping[str, str] | None = None) -> bytes:
-    """uint8 (h, w, c) as a PNG file; notes go into its metadata beside where it comes from."""
+def png(
+    array: np.ndarray, origin: str | None, notes: Mapping[str, str] | None = None, profile: bytes | None = None
+) -> bytes:
+    """uint8 (h, w, c) as a PNG file; notes go into its metadata beside where it comes from. profile: what its colours
+    mean (ICC)."""
     information = PngImagePlugin.PngInfo()
     if origin:
-        information.add_itxt("Software", "imaginable")
+        information.add_itxt("Software", SOFTWARE)
         information.add_itxt("Description", synthetic(origin))
     for key, text in (notes or {}).items():
         information.add_itxt(key, text)
     box = io.BytesIO()
-    picture(array).save(box, format="PNG", pnginfo=information)
+    picture(array).save(box, format="PNG", pnginfo=information, icc_profile=profile)
     return box.getvalue()
 
 

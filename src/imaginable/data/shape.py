@@ -53,7 +53,7 @@ def bring(image: Image.Image, shape: Shape, fixes: list[str]) -> np.ndarray:
 
 def plainly(image: Image.Image, shape: Shape, fixes: list[str]) -> Image.Image:
     """A loaded, upright picture in its own size, in grey or RGB of 8 bits without transparency."""
-    plain = _flat(_eight_bit(image, fixes), shape, fixes)
+    plain = _flat(eight_bit(image, fixes), shape, fixes)
     if plain.mode not in ("L", "RGB"):
         if plain.mode != "1":
             fixes.append(f"{'palette' if plain.mode == 'P' else plain.mode} converted")
@@ -68,7 +68,7 @@ def fitted(plain: Image.Image, shape: Shape) -> np.ndarray:
     return _channels(np.asarray(_square(plain, shape)), shape)
 
 
-def _eight_bit(image: Image.Image, fixes: list[str]) -> Image.Image:
+def eight_bit(image: Image.Image, fixes: list[str]) -> Image.Image:
     """16-bit, 32-bit and float pictures as 8-bit grey; others as they are."""
     if not image.mode.startswith(("I", "F")):
         return image

@@ -32,7 +32,7 @@ def structural_similarity(first: Array, second: Array) -> Array:
     the picture, and over channels.
     """
     scales(_smaller_side(first, second))  # raises for pictures that no window fits into
-    return np.concatenate([_similarity(*_doubles(first, second, block))[0] for block in blocks(first)])
+    return np.concatenate([similarity(*_doubles(first, second, block))[0] for block in blocks(first)])
 
 
 def multiscale_structural_similarity(first: Array, second: Array) -> Array:
@@ -62,10 +62,15 @@ def scales(size: int) -> int:
     return min(len(WEIGHTS), (size // WINDOW).bit_length())  # the most s for which size // 2^(s-1) holds a window
 
 
-def _smaller_side(first: Array, second: Array) -> int:
+def compared_one_by_one(first: Array, second: Array) -> None:
+    """Raises ValueError unless both are as many pictures, of the same size and channels."""
     alike(first, second)
     if len(first) != len(second):
         raise ValueError(f"{len(first)} pictures cannot be compared one by one with {len(second)}")
+
+
+def _smaller_side(first: Array, second: Array) -> int:
+    compared_one_by_one(first, second)
     return min(first.shape[1:3])
 
 
@@ -77,14 +82,15 @@ def _doubles(first: Array, second: Array, block: slice) -> tuple[Array, Array]:
 def _multiscale(x: Array, y: Array, weights: Array) -> Array:
     product = np.ones(len(x))
     for weight in weights[:-1]:
-        product *= np.maximum(_similarity(x, y)[1], 0) ** weight
+        product *= np.maximum(similarity(x, y)[1], 0) ** weight
         x, y = _halved(x), _halved(y)
-    product *= np.maximum(_similarity(x, y)[0], 0) ** weights[-1]
+    product *= np.maximum(similarity(x, y)[0], 0) ** weights[-1]
     return product
 
 
-def _similarity(x: Array, y: Array) -> tuple[Array, Array]:
-    """Means of SSIM and of its contrast-structure term CS over windows and channels, (n,) each."""
+def similarity(x: Array, y: Array) -> tuple[Array, Array]:
+    """Means of SSIM and of its contrast-structure term CS over windows and channels, (n,) each, of float64 arrays
+    (n, h, w, c) whose range is 255."""
     mean_x, mean_y = _windowed(x), _windowed(y)
     variances = _windowed(x * x + y * y) - mean_x**2 - mean_y**2  # σ_x² + σ_y²
     covariance = _windowed(x * y) - mean_x * mean_y

@@ -1,0 +1,91 @@
+"""Parts of pictures made anew."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from imaginable.apps import _folder, _translator
+from imaginable.apps._folder import Given, Made
+from imaginable.apps._holes import fill
+from imaginable.apps._pictures import Say
+from imaginable.apps._tiles import Advance
+from imaginable.apps._translator import Translator
+from imaginable.core.errors import UserError
+from imaginable.data.decode import Unreadable
+from imaginable.data.whole import Whole, whole
+
+
+def inpaint(
+    run: Path,
+    pictures: str,
+    *,
+    masks: str,
+    out: Path | None = None,
+    tile: int = _translator.TILE,
+    say: Say = print,
+) -> list[Path]:
+    """Fills parts of a picture, or of each in a folder or zip, of any size; returns what was written.
+
+    masks: white where a picture is to be filled, black where it stays, and as large as it; a folder (or zip) that has
+    one for each, of the same name but for the ending, or one file for all. Pixels that a mask leaves black are not
+    changed at all. tile: pixels on a side that are seen at once; a hole that does not fit is filled coarsely.
+    """
+    translator = _translator.load(run, "inpaint", tile)
+    with _folder.opened(pictures) as given, _folder.opened(masks) as found:
+        of = _by_stem(found, masks)
+        everywhere = found[0] if Path(masks).expanduser().is_file() and found[0].root else None
+
+        def make(picture: Whole, name: str, advance: Advance) -> Made:
+            hole = _hole(everywhere or of.get(_stem(name)), picture)
+            return _filled(picture, hole, translator, advance)
+
+        return _folder.each(given, out or Path(run) / "inpainted", make, say, found)
+
+
+def _filled(picture: Whole, hole: np.ndarray, translator: Translator, advance: Advance) -> Made:
+    """The picture as it is outside the hole; what is filled is opaque."""
+    alpha = () if picture.alpha is None else (picture.alpha[..., None],)
+    kept = np.concatenate([picture.colour, *alpha], axis=2)
+    if not hole.any():
+        return Made(kept, None, picture.profile)
+    ground = _translator.ground_of(picture, translator.model)
+
+    def look(colour: np.ndarray, holes: np.ndarray) -> np.ndarray:
+        return translator.in_colours_of(colour, lambda share: None, holes)
+
+    filled = fill(picture.on(ground), hole, translator.tiling.side, look, advance)
+    kept[hole, : picture.colour.shape[2]] = filled[hole]
+    if alpha:
+        kept[hole, -1] = 255
+    return Made(kept, translator.model.origin(), picture.profile)
+
+
+def _hole(mask: Given | None, picture: Whole) -> np.ndarray:
+    """bool (h, w), true where the mask is nearer to white. What is transparent in a mask counts as black."""
+    if mask is None:
+        raise Unreadable("no mask has its name")
+    try:
+        grey = _translator.in_channels(whole(mask.read()).on((0, 0, 0)), 1)[..., 0]
+    except (Unreadable, OSError) as error:
+        raise Unreadable(f"its mask {mask.name} is not readable ({error})") from error
+    if grey.shape != picture.colour.shape[:2]:
+        (height, width), (rows, columns) = picture.colour.shape[:2], grey.shape
+        raise Unreadable(f"it is {width}x{height} and its mask {mask.name} is {columns}x{rows}")
+    hole: np.ndarray = grey >= 128
+    return hole
+
+
+def _by_stem(masks: list[Given], where: str) -> dict[str, Given]:
+    """Masks by their names without ending. Raises UserError where two have the same."""
+    of: dict[str, Given] = {}
+    for mask in masks:
+        other = of.setdefault(_stem(mask.name), mask)
+        if other is not mask:
+            raise UserError(f"--masks {where}: {other.name} and {mask.name} are for the same picture; keep one")
+    return of
+
+
+def _stem(name: str) -> str:
+    return str(PurePosixPath(name).with_suffix(""))
