@@ -16,8 +16,8 @@ class Translator(nn.Module):
     reflected at their edges, and instance norm makes the items independent of each other.
 
     published: layers with the published weights' shapes (width 64, 9 blocks: those for 256 pixels). Otherwise the
-    kernels that double the size are twice the stride, which leaves no chequered pattern, and there is no bias before a
-    norm, which would take it out again.
+    kernels that double the size are twice the stride, which reach every pixel equally often, and there is no bias before
+    a norm, which would take it out again.
     """
 
     def __init__(self, channels: int, target: int, width: int = 64, blocks: int = 9, published: bool = False) -> None:
