@@ -198,6 +198,17 @@ class Judges(Protocol):
         """Logits (n,) of items as they are, not augmented; a high one says real. A critic's need have no zero."""
 
 
+@runtime_checkable
+class Translates(Protocol):
+    """Turns pictures into pictures."""
+
+    task: ClassVar[Literal["translate", "upscale", "inpaint"]]
+
+    def translate(self, nets: Any, x: Tensor, hole: Tensor | None = None, to: str | None = None) -> Tensor:
+        """items (n, *shape) to items; upscale: (n, c, h, w) to (n, c, f h, f w) for any h, w; inpaint: pixels outside
+        the hole come back unchanged; to: "a" or "b" for cyclegan (default "b")."""
+
+
 def name_of(method: Method[Any]) -> str:
     """What `find` finds it by: the name of its file, or `path/to/file.py:Class` outside the package."""
     cls = type(method)
