@@ -200,13 +200,21 @@ class Judges(Protocol):
 
 @runtime_checkable
 class Translates(Protocol):
-    """Turns pictures into pictures."""
+    """Makes pictures of pictures.
+
+    task: which of the verbs it is for. multiple: its networks take any height and width that is one of this.
+    A method whose task is "upscale" also has `factor`, how many times as large the result is on a side.
+    """
 
     task: ClassVar[Literal["translate", "upscale", "inpaint"]]
+    multiple: ClassVar[int]
 
     def translate(self, nets: Any, x: Tensor, hole: Tensor | None = None, to: str | None = None) -> Tensor:
-        """items (n, *shape) to items; upscale: (n, c, h, w) to (n, c, f h, f w) for any h, w; inpaint: pixels outside
-        the hole come back unchanged; to: "a" or "b" for cyclegan (default "b")."""
+        """Items (n, *shape) to items, always the same ones for the same x.
+
+        upscale: (n, c, h, w) to (n, c, f h, f w) for any h, w. inpaint: pixels outside the hole (n, 1, h, w), 1 = to
+        be filled, come back unchanged. to: "a" or "b", of a method that knows both ways ("b" without it).
+        """
 
 
 def name_of(method: Method[Any]) -> str:

@@ -6,9 +6,11 @@ arXiv:1809.00219).
 
 x is a crop of a picture, y the same at low resolution (nn/degrade.py), D the discriminator, φ a network's features.
 Averaged over items and numbers:
-    until `pixel_share` of the run (SRResNet)    G descends  | x - G(y) |
-    from there                                   D descends  softplus( D(G(y)) - D(x) )
-                                                 G descends  p | x - G(y) | + f d( φ(x), φ(G(y)) ) + a softplus( D(x) - D(G(y)) )
+    until `pixel_share` of the run (SRResNet)
+        G descends   | x - G(y) |
+    from there
+        D descends   softplus( D(G(y)) - D(x) )
+        G descends   p | x - G(y) | + f d( φ(x), φ(G(y)) ) + a softplus( D(x) - D(G(y)) )
 with d the squared distance of directions of features (objectives/perceptual.py). Without `relativistic`, D descends
 - log D(x) - log(1 - D(G(y))), and G the non-saturating - log D(G(y)).
 
