@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from imaginable.networks.gated import GatedConvolution, GatedGenerator, SpectralPatchCritic
+from imaginable.nn.holes import smoothly_filled
 
 
 @pytest.mark.parametrize("refine", [False, True])
@@ -19,8 +20,7 @@ def test_any_multiple_of_four_is_filled(refine: bool, height: int, width: int) -
 
 @pytest.mark.parametrize("refine", [False, True])
 def test_what_is_in_the_hole_is_not_seen_and_the_hole_is(refine: bool) -> None:
-    torch.manual_seed(0)
-    network, x = GatedGenerator(3, 4, 1, refine), torch.randn(1, 3, 32, 32)
+    network, x = generator(1, refine), torch.randn(1, 3, 32, 32)
     hole, other = torch.zeros(2, 1, 1, 32, 32)
     hole[..., 8:20, 8:20], other[..., 8:20, 8:24] = 1, 1
     changed = torch.where(hole > 0, torch.randn(1), x)
@@ -28,11 +28,26 @@ def test_what_is_in_the_hole_is_not_seen_and_the_hole_is(refine: bool) -> None:
     assert not torch.equal(network(x, hole)[-1], network(x, other)[-1])
 
 
+def generator(dilations: int, refine: bool) -> GatedGenerator:
+    """One that no longer only gives the smooth fill."""
+    torch.manual_seed(0)
+    network = GatedGenerator(3, 4, dilations, refine)
+    for stage in network.stages:
+        nn.init.normal_(stage.get_parameter("last.weight"))
+    return network
+
+
+def test_it_begins_with_the_smooth_fill() -> None:
+    x, hole = torch.randn(2, 3, 32, 32), torch.zeros(2, 1, 32, 32)
+    hole[..., 8:20, 8:20] = 1
+    for made in GatedGenerator(3, 4, 1, refine=True)(x, hole):
+        torch.testing.assert_close(made, smoothly_filled(x, hole))
+
+
 def test_dilations_reach_across_the_picture() -> None:
     """The middle of a hole sees the corners."""
-    torch.manual_seed(0)
     x = torch.randn(1, 3, 64, 64, requires_grad=True)
-    made = GatedGenerator(3, 4, 3, refine=False)(x, torch.zeros(1, 1, 64, 64))[-1]
+    made = generator(3, refine=False)(x, torch.zeros(1, 1, 64, 64))[-1]
     made[0, :, 32, 32].sum().backward()
     assert x.grad is not None
     corners = x.grad[0].abs().sum(0)[[2, 2, -3, -3], [2, -3, 2, -3]]

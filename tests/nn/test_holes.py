@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from imaginable.nn.holes import Shapes, _distance, drawn_holes, rectangles, strokes
+from imaginable.nn.holes import Shapes, _distance, drawn_holes, rectangles, smoothly_filled, strokes
 
 CPU = torch.device("cpu")
 every_shape = pytest.mark.parametrize("shapes", ["both", "rectangles", "strokes"])
@@ -72,3 +72,25 @@ def test_a_distance_is_that_from_the_segment() -> None:
     away = _distance(torch.tensor([[2.0, 1.0]]), torch.tensor([[2.0, 4.0]]), 6, 8)
     assert away[0, 2].tolist() == [1, 0, 0, 0, 0, 1, 2, 3]
     assert float(away[0, 5, 7]) == pytest.approx(18**0.5)
+
+
+def test_a_smooth_fill_keeps_what_is_known_and_does_not_look_into_the_hole() -> None:
+    x, hole = torch.randn(20, 3, 30, 44), drawn("both", n=20, height=30, width=44)
+    made = smoothly_filled(x, hole)
+    known = (hole == 0).expand_as(x)
+    assert torch.equal(made[known], x[known])
+    assert torch.equal(made, smoothly_filled(torch.where(known, x, 7.0), hole))
+    assert float(made.max()) <= float(x.max())
+
+
+def test_a_smooth_fill_of_one_colour_is_that_colour_and_of_nothing_is_grey() -> None:
+    x, hole = torch.full((20, 1, 32, 32), 0.3), drawn("both", n=20, width=32)
+    torch.testing.assert_close(smoothly_filled(x, hole), x)
+    assert float(smoothly_filled(x, torch.ones_like(hole)).abs().max()) == 0
+
+
+def test_a_smooth_fill_of_a_slope_is_nearer_than_its_mean() -> None:
+    x = torch.linspace(-1, 1, 32).expand(20, 1, 32, 32)
+    hole = drawn("rectangles", n=20, width=32)
+    off = ((smoothly_filled(x, hole) - x).abs() * hole).sum() / hole.sum()
+    assert float(off) < 0.5 * float((x.abs() * hole).sum() / hole.sum())

@@ -2,7 +2,8 @@
 
 Yu et al. 2019, "Free-Form Image Inpainting with Gated Convolution", arXiv:1806.03589 (DeepFill v2).
 
-x is a picture, m its hole (1 = to be filled), x̂ = G(x (1 - m), m), and x̃ = x (1 - m) + x̂ m what is shown.
+x is a picture, m its hole (1 = to be filled), x̂ = G(x, m), which sees nothing of x in the hole, and
+x̃ = x (1 - m) + x̂ m what is shown.
 Averaged over items, C the critic, whose answers are averaged over places and features:
     G descends   Σ m | x - x̂ | / Σ m  -  a C(x̃, m)
     C descends   ½ max(0, 1 - C(x, m)) + ½ max(0, 1 + C(x̃, m))
@@ -12,9 +13,9 @@ Holes are rectangles and strokes, drawn anew for every picture (nn/holes.py), or
 hole are never changed.
 
 Differs from the paper: no contextual attention, dilated convolutions alone reach across the picture; one network
-unless `refine` is asked for (`--preset paper`); features are added across the generator, size by size; the error counts
-in the hole only and by its area, where theirs counts everywhere; the critic has as many layers as leave 4 x 4 places of
-a picture (theirs six).
+unless `refine` is asked for (`--preset paper`); it corrects a smooth fill (nn/holes.py) where theirs begins with grey;
+features are added across the generator, size by size; the error counts in the hole only and by its area, where theirs
+counts everywhere; the critic has as many layers as leave 4 x 4 places of a picture (theirs six).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Holes to be filled: (n, 1, h, w), 1 = to be filled, drawn from torch's global generator."""
+"""Holes to be filled, (n, 1, h, w), 1 = to be filled: drawn from torch's global generator, and filled smoothly."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 Shapes = Literal["both", "rectangles", "strokes"]
@@ -78,3 +79,24 @@ def _distance(start: Tensor, stop: Tensor, height: int, width: int) -> Tensor:
     share = (rows * down + columns * right) / (down.square() + right.square()).clamp(min=1e-6)
     share = share.clamp(0, 1)
     return torch.hypot(rows - share * down, columns - share * right)
+
+
+def smoothly_filled(x: Tensor, hole: Tensor) -> Tensor:
+    """x with each hole filled from around it, without an edge of its own; what stands in the hole is not looked at.
+
+    Gortler et al. 1996, "The Lumigraph", section 3.6 (push and pull): means of what is known at half the size, a
+    quarter and so on; a place takes the nearest size at which anything is known. Grey (0) where nothing is.
+    """
+    known = (hole <= 0.5).to(x.dtype)
+    return _pushed(x * known, known)
+
+
+def _pushed(values: Tensor, known: Tensor) -> Tensor:
+    """values: already times `known`, which says how much is known of each place, 0 to 1."""
+    height, width = values.shape[-2:]
+    if height == width == 1:
+        return values / known.clamp(min=1e-6)
+    means, share = (F.avg_pool2d(one, 2, ceil_mode=True, count_include_pad=False) for one in (values, known))
+    enough = (4 * share).clamp(max=1)  # one known pixel of four says it all
+    coarse = _pushed(means / share.clamp(min=1e-6) * enough, enough)
+    return values + (1 - known) * F.interpolate(coarse, (height, width), mode="bilinear", align_corners=False)
