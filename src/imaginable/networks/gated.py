@@ -102,8 +102,9 @@ class SpectralPatchCritic(nn.Module):
         layers: list[nn.Module] = []
         before = channels + 1
         for number, after in enumerate(widths, 1):
-            layers.append(spectrally_normalised(nn.Conv2d(before, after, 5, stride=2, padding=2)))
-            layers += [nn.LeakyReLU(0.2)] if number < len(widths) else []
+            last = number == len(widths)  # without bias: it has no gradient while the hinge is not reached
+            layers.append(spectrally_normalised(nn.Conv2d(before, after, 5, stride=2, padding=2, bias=not last)))
+            layers += [] if last else [nn.LeakyReLU(0.2)]
             before = after
         self.layers = nn.Sequential(*layers)
 
