@@ -4,7 +4,7 @@ Yu et al. 2019, "Free-Form Image Inpainting with Gated Convolution", arXiv:1806.
 
 x is a picture, m its hole (1 = to be filled), x̂ = G(x, m), which sees nothing of x in the hole, and
 x̃ = x (1 - m) + x̂ m what is shown.
-Averaged over items, C the critic, whose answers are averaged over places and features:
+Averaged over items, C the critic, whose terms are averaged over features and over the places that the hole touches:
     G descends   Σ m | x - x̂ | / Σ m  -  a C(x̃, m)
     C descends   ½ max(0, 1 - C(x, m)) + ½ max(0, 1 + C(x̃, m))
 With `refine`, a second network improves x̃ of the first, and both have the first term.
@@ -15,7 +15,8 @@ hole are never changed.
 Differs from the paper: no contextual attention, dilated convolutions alone reach across the picture; one network
 unless `refine` is asked for (`--preset paper`); it corrects a smooth fill (nn/holes.py) where theirs begins with grey;
 features are added across the generator, size by size; the error counts in the hole only and by its area, where theirs
-counts everywhere; the critic has as many layers as leave 4 x 4 places of a picture (theirs six).
+counts everywhere; the critic has as many layers as leave 8 x 8 places of a picture (theirs six), and those without a
+part in the hole, which are the same in both pictures, do not count.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, final
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from imaginable.core.errors import UserError
@@ -57,14 +59,14 @@ class Inpainting(Method[InpaintingNetworks]):
     task: ClassVar[Literal["inpaint"]] = "inpaint"
     multiple: ClassVar[int] = MULTIPLE
     presets: ClassVar = {
-        "small": {"width": 12, "judge_width": 16, "dilations": 3, "lr": 1e-3, "judge_lr": 5e-4},
+        "small": {"width": 12, "judge_width": 16, "dilations": 3, "lr": 1e-3, "judge_lr": 1e-3},
         "base": {},
         "paper": {"width": 24, "refine": True, "dilations": 4, "judge_width": 64, "adversarial": 1.0, "lr": 1e-4},
     }
 
     holes: Literal["both", "rectangles", "strokes"] = "both"
     """what is drawn to be filled; unused where the data brings masks"""
-    adversarial: float = 0.05
+    adversarial: float = 0.1
     """weight of the critic's term: more is crisper and further from the truth; 0 leaves out the critic"""
     adversarial_from: float = 0.2
     """the critic plays from this fraction of the run"""
@@ -85,7 +87,7 @@ class Inpainting(Method[InpaintingNetworks]):
         if not 0 <= self.dilations <= 4:
             raise UserError(f"--dilations {self.dilations}: must be from 0 to 4")
         channels, size, _ = spec.shape
-        layers = max(3, min(6, size.bit_length() - 3))  # 32: 3, 64: 4, 128: 5, then the paper's 6
+        layers = max(2, min(6, size.bit_length() - 4))  # 32: 2, 64: 3, 128: 4, 256: 5, then the paper's 6
         widths = [self.judge_width * min(2**layer, 4) for layer in range(layers)]
         generator = GatedGenerator(channels, self.width, self.dilations, self.refine)
         return InpaintingNetworks(generator, SpectralPatchCritic(channels, widths))
@@ -117,15 +119,16 @@ class Inpainting(Method[InpaintingNetworks]):
         total, terms = torch.stack(errors).sum(), {"error": errors[-1]}
         if self.adversarial and progress.fraction >= self.adversarial_from:
             answers = nets.critic(filled(batch.x, made[-1], hole), hole)
-            terms["generator"] = hinge_generator_loss(answers).mean()
+            terms["generator"] = where_touched(hole, hinge_generator_loss(answers)).mean()
             total = total + self.adversarial * terms["generator"]
         return Loss(total, **terms)
 
     def critic_loss(self, nets: InpaintingNetworks, batch: Batch, progress: Progress) -> Loss:
         made, hole = apart(batch)
         real, fake = nets.critic(batch.x, hole), nets.critic(filled(batch.x, made[-1], hole), hole)
-        loss = hinge_discriminator_loss(real, fake).mean()
-        return Loss(loss, critic=loss, real=real.mean(), fake=fake.mean())
+        loss = where_touched(hole, hinge_discriminator_loss(real, fake)).mean()
+        means = {"real": where_touched(hole, real).mean(), "fake": where_touched(hole, fake).mean()}
+        return Loss(loss, critic=loss, **means)
 
     def translate(
         self, nets: InpaintingNetworks, x: Tensor, hole: Tensor | None = None, to: str | None = None
@@ -145,6 +148,12 @@ def error_in(hole: Tensor, x: Tensor, made: Tensor) -> Tensor:
     """Mean absolute error of a number in each item's hole, (n,); 0 for an item without one."""
     off = ((x - made).abs() * hole).flatten(1).sum(1)
     return off / (hole.flatten(1).sum(1) * x.shape[1]).clamp(min=1)
+
+
+def where_touched(hole: Tensor, terms: Tensor) -> Tensor:
+    """Mean of (n, features, h', w') over features and the places whose part of the picture is not all known, (n,)."""
+    touched = F.adaptive_max_pool2d(hole, terms.shape[-2:])[:, 0]  # (n, h', w')
+    return (terms.mean(1) * touched).flatten(1).sum(1) / touched.flatten(1).sum(1).clamp(min=1)
 
 
 def apart(batch: Batch) -> tuple[list[Tensor], Tensor]:

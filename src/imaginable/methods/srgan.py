@@ -85,7 +85,7 @@ class Srgan(Method[SrganNetworks]):
     task: ClassVar[Literal["upscale"]] = "upscale"
     multiple: ClassVar[int] = 1
     presets: ClassVar = {
-        "small": {"width": 32, "blocks": 8, "judge_width": 16, "feature_width": 8, "lr": 1e-3},
+        "small": {"crop": 64, "width": 32, "blocks": 8, "judge_width": 16, "feature_width": 8, "lr": 1e-3},
         "base": {},
         "paper": {
             "layout": "paper",
@@ -111,7 +111,7 @@ class Srgan(Method[SrganNetworks]):
     """noise is added to it: deviation in grey levels, each picture's between 0 and this"""
     jpeg: int = 0
     """it is compressed: JPEG of a quality between this and 95; 0 for none"""
-    pixel_share: float = 0.6
+    pixel_share: float = 0.8
     """share of the run for the first stage; 1 leaves out the second"""
     error: Literal["absolute", "squared"] = "absolute"
     """of pixels"""

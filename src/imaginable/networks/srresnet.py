@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from imaginable.nn.degrade import larger
+from imaginable.nn.spectral import spectrally_normalised
 
 Layout = Literal["light", "paper"]
 
@@ -19,8 +20,8 @@ class SrResNet(nn.Module):
     paper: batch norm, PReLU, 9 x 9 convolutions at both ends, one sub-pixel convolution for every doubling. No bias
     where batch norm follows: 1,547,350 parameters at factor 4.
     light: no norm (Lim et al. 2017, "EDSR", arXiv:1707.02921), ReLU, 3 x 3 convolutions only, one sub-pixel convolution
-    for the whole factor, so that all work is done at the low resolution; what it makes is added to the bicubic
-    enlargement, and is nothing at the start.
+    for the whole factor to a quarter of the channels, so that nearly all work is done at the low resolution; what it
+    makes is added to the bicubic enlargement, and is nothing at the start.
     """
 
     def __init__(self, channels: int, width: int, blocks: int, factor: int, layout: Layout) -> None:
@@ -34,10 +35,13 @@ class SrResNet(nn.Module):
             doublings = [part for _ in range(int(math.log2(factor))) for part in _doubling(width)]
             self.tail = nn.Sequential(*doublings, nn.Conv2d(width, channels, edge, padding=edge // 2))
         else:
-            last = nn.Conv2d(width, channels * factor**2, 3, padding=1)
+            narrow = max(4, width // 4)
+            # a convolution after the sub-pixel one: without it the factor's grid shows along edges
+            last = nn.Conv2d(narrow, channels, 3, padding=1)
             nn.init.zeros_(last.weight)
-            nn.init.constant_(last.bias, 0.0)  # type: ignore[arg-type]
-            self.tail = nn.Sequential(last, nn.PixelShuffle(factor))
+            nn.init.zeros_(last.bias)  # type: ignore[arg-type]
+            enlarge = nn.Conv2d(width, narrow * factor**2, 3, padding=1)
+            self.tail = nn.Sequential(enlarge, nn.PixelShuffle(factor), nn.ReLU(), last)
 
     def forward(self, x: Tensor) -> Tensor:
         features = self.head(x)
@@ -72,7 +76,8 @@ class SrganDiscriminator(nn.Module):
 
     Eight convolutions, every second one with stride 2, of width, 2, 4 and 8 times width channels; then two linear
     layers, that see where things are: it takes pictures of one size only, a multiple of 16. paper: batch norm; light:
-    group norm, so that no item sees another. bias: of the last layer; it cancels where logits are only compared.
+    spectral normalisation, so that no item sees another (group norm took longer). bias: of the last layer; it cancels
+    where logits are only compared.
     """
 
     def __init__(self, channels: int, size: int, width: int, layout: Layout, bias: bool = True) -> None:
@@ -81,9 +86,12 @@ class SrganDiscriminator(nn.Module):
         before = width
         for number, times in enumerate((1, 2, 2, 4, 4, 8, 8)):
             after = times * width
-            stride = 1 if number % 2 else 2
-            layers += [nn.Conv2d(before, after, 3, stride=stride, padding=1, bias=False), _norm(after, layout)]
-            layers += [nn.LeakyReLU(0.2)]
+            convolution = nn.Conv2d(before, after, 3, stride=1 if number % 2 else 2, padding=1, bias=layout == "light")
+            if layout == "paper":
+                layers += [convolution, nn.BatchNorm2d(after)]
+            else:
+                layers.append(spectrally_normalised(convolution))
+            layers.append(nn.LeakyReLU(0.2))
             before = after
         self.body = nn.Sequential(*layers)
         inputs, hidden = before * (size // 16) ** 2, 16 * width
@@ -92,7 +100,3 @@ class SrganDiscriminator(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         logits: Tensor = self.judge(self.body(x).flatten(1))
         return logits[:, 0].to(torch.float32)
-
-
-def _norm(channels: int, layout: Layout) -> nn.Module:
-    return nn.BatchNorm2d(channels) if layout == "paper" else nn.GroupNorm(math.gcd(channels, 8), channels)
