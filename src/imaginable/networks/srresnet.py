@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from imaginable.nn.degrade import larger
-from imaginable.nn.spectral import spectrally_normalised
 
 Layout = Literal["light", "paper"]
 
@@ -76,8 +75,8 @@ class SrganDiscriminator(nn.Module):
 
     Eight convolutions, every second one with stride 2, of width, 2, 4 and 8 times width channels; then two linear
     layers, that see where things are: it takes pictures of one size only, a multiple of 16. paper: batch norm; light:
-    spectral normalisation, so that no item sees another (group norm took longer). bias: of the last layer; it cancels
-    where logits are only compared.
+    group norm, so that no item sees another (under spectral normalisation it learned too slowly for a short run).
+    bias: of the last layer; it cancels where logits are only compared.
     """
 
     def __init__(self, channels: int, size: int, width: int, layout: Layout, bias: bool = True) -> None:
@@ -86,11 +85,9 @@ class SrganDiscriminator(nn.Module):
         before = width
         for number, times in enumerate((1, 2, 2, 4, 4, 8, 8)):
             after = times * width
-            convolution = nn.Conv2d(before, after, 3, stride=1 if number % 2 else 2, padding=1, bias=layout == "light")
-            if layout == "paper":
-                layers += [convolution, nn.BatchNorm2d(after)]
-            else:
-                layers.append(spectrally_normalised(convolution))
+            norm = nn.BatchNorm2d(after) if layout == "paper" else nn.GroupNorm(math.gcd(after, 8), after)
+            stride = 1 if number % 2 else 2
+            layers += [nn.Conv2d(before, after, 3, stride=stride, padding=1, bias=False), norm]
             layers.append(nn.LeakyReLU(0.2))
             before = after
         self.body = nn.Sequential(*layers)
