@@ -83,3 +83,12 @@ def test_stated_values_reach_the_optimiser() -> None:
     built = Adam(0.01, betas=(0.5, 0.9), eps=1e-4).build([nn.Parameter(torch.zeros(1))])
     group = built.param_groups[0]
     assert (group["lr"], group["betas"], group["eps"], group["weight_decay"]) == (0.01, (0.5, 0.9), 1e-4, 0.0)
+
+
+def test_a_schedule_of_two_stages_begins_anew() -> None:
+    one = Schedule("cosine", decay_from=0.5, warmup=0.1)
+    two = Schedule("cosine", decay_from=0.5, warmup=0.1, again=0.6)
+    for share in (0.0, 0.05, 0.3, 0.7, 0.99):
+        assert two.factor(0.6 * share) == pytest.approx(one.factor(share))
+        assert two.factor(0.6 + 0.4 * share) == pytest.approx(one.factor(share))
+    assert two.factor(0.6) > 0, "the first step of the second stage is a small one, not a lost one"

@@ -96,3 +96,28 @@ def test_it_says_how_far_it_is_and_can_be_stopped() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         refine(curved, curved(codes(4), None), torch.zeros(1, 4, 3), on_step=stop)
+
+
+def test_what_has_no_weight_is_not_looked_at() -> None:
+    z = 0.3 * codes(20)
+    x = curved(z, None)
+    weight = (torch.arange(12) < 8).float().expand(20, 12)
+    spoilt = torch.where(weight > 0, x, 9.0)
+    asked: list[Tensor] = []
+
+    def features(items: Tensor) -> Tensor:
+        asked.append(items.detach())
+        return items
+
+    for of in (None, features):
+        found = refine(curved, spoilt, torch.zeros(1, 20, 3), lr=0.1, weight=weight, features=of)
+        torch.testing.assert_close(found.codes, z, atol=0.02, rtol=0)
+        assert float(found.error.max()) < 1e-6
+    assert float(asked[0][:, 8:].abs().max()) == 0
+
+
+def test_a_weight_of_one_everywhere_changes_nothing() -> None:
+    x, starts = curved(codes(6), None), torch.stack([codes(6, 1), codes(6, 2)])
+    plain, weighted = (refine(curved, x, starts, steps=20, weight=of) for of in (None, torch.ones(1, 12)))
+    torch.testing.assert_close(weighted.codes, plain.codes)
+    torch.testing.assert_close(weighted.error, plain.error)

@@ -19,7 +19,8 @@ class Schedule:
 
     Rises linearly over the first `warmup`, stays 1 until `decay_from`, then falls to 0 at the end.
     start, stop: the part of the run this is meant for, where a player moves in a part only; `warmup` and
-    `decay_from` are fractions of that part.
+    `decay_from` are fractions of that part. again: where all of it begins anew, for a player of two stages; then
+    they are fractions of a stage.
     """
 
     decay: Decay = "constant"
@@ -27,9 +28,13 @@ class Schedule:
     warmup: float = 0.0
     start: float = 0.0
     stop: float = 1.0
+    again: float | None = None
 
     def factor(self, fraction: float) -> float:
-        fraction = max(0.0, (fraction - self.start) / (self.stop - self.start))
+        start, stop = self.start, self.stop
+        if self.again is not None:
+            start, stop = (start, self.again) if fraction < self.again else (self.again, stop)
+        fraction = max(0.0, (fraction - start) / (stop - start))
         # never 0 before the first step: the first step is a small one, not a lost one
         rise = min(1.0, (fraction + 1e-4) / self.warmup) if self.warmup else 1.0
         done = max(0.0, (fraction - self.decay_from) / max(1e-9, 1.0 - self.decay_from))

@@ -45,6 +45,7 @@ def refine(
     *,
     label: Tensor | None = None,
     features: Features | None = None,
+    weight: Tensor | None = None,
     reach: float | None = None,
     steps: int = 200,
     lr: float = 0.05,
@@ -52,8 +53,9 @@ def refine(
 ) -> Found:
     """Codes of x (n, *shape), none worse than the best of its starts (starts, n, *code shape).
 
-    features: their error is descended together with that of the pixels. reach: the length beyond which a code is not
-    plausible, and made to pay. on_step: told the steps done and all there are; it may raise to stop.
+    features: their error is descended together with that of the pixels. weight: how much each number of x counts, of
+    x's shape or with sides of 1; what has none is not looked at, and may be anything. reach: the length beyond which a
+    code is not plausible, and made to pay. on_step: told the steps done and all there are; it may raise to stop.
     """
     each = max(1, BLOCK // len(starts))
     rows = [torch.arange(at, min(at + each, len(x))) for at in range(0, len(x), each)]
@@ -64,7 +66,8 @@ def refine(
             if on_step:
                 on_step(done + step, len(rows) * steps)
 
-        search = _Search(decode, x[own], None if label is None else label[own], features, reach, lr)
+        counts = None if weight is None else weight.expand_as(x)[own]
+        search = _Search(decode, x[own], None if label is None else label[own], features, counts, reach, lr)
         parts.append(search.run(starts[:, own], steps, told))
     return Found(*(torch.cat(column) for column in zip(*parts, strict=True)))
 
@@ -75,6 +78,7 @@ class _Search:
     x: Tensor
     label: Tensor | None
     features: Features | None
+    weight: Tensor | None
     reach: float | None
     lr: float
 
@@ -92,9 +96,10 @@ class _Search:
         self, starts: Tensor, count: int, steps: int, told: Callable[[int], None]
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Best codes on the way from the starts, their errors at first and at best. `count` starts for each item."""
-        x = self.x.repeat(count, *(1,) * (self.x.ndim - 1))
+        often = (count, *(1,) * (self.x.ndim - 1))
+        x, weight = self.x.repeat(often), None if self.weight is None else self.weight.repeat(often)
         label = None if self.label is None else self.label.repeat(count)
-        wanted = None if self.features is None else self.features(x).detach()
+        wanted = None if self.features is None else self.features(_seen(x, weight)).detach()
         codes = starts.clone().requires_grad_(True)
         adam = torch.optim.Adam([codes], lr=self.lr, betas=(0.9, 0.99))
         best, error, first, scale = starts.clone(), torch.full((len(x),), torch.inf), torch.empty(0), None
@@ -102,7 +107,7 @@ class _Search:
             last = step == steps
             with torch.set_grad_enabled(not last):
                 made = self.decode(codes, label)
-                pixels = _distance(made, x) / 4  # from -1 to 1 is the whole range
+                pixels = _distance(made, x, weight) / 4  # from -1 to 1 is the whole range
             now = pixels.detach()
             better = now < error
             error = torch.where(better, now, error)
@@ -113,7 +118,7 @@ class _Search:
                 break
             loss = pixels / first.clamp(min=1e-6)
             if self.features is not None and wanted is not None:
-                off = _distance(self.features(made), wanted)
+                off = _distance(self.features(_seen(made, weight)), wanted)
                 scale = off.detach().clamp(min=1e-12) if scale is None else scale
                 loss = loss + _FEATURES * off / scale
             if self.reach is not None:
@@ -131,6 +136,15 @@ def _rate(step: int, steps: int) -> float:
     return min(1.0, (step + 1) / (_RISE * steps + 1), left / _FALL)
 
 
-def _distance(one: Tensor, two: Tensor) -> Tensor:
-    """Mean squared difference of each item, (n,)."""
-    return (one - two).square().flatten(1).mean(1)
+def _seen(x: Tensor, weight: Tensor | None) -> Tensor:
+    """Grey (0) where nothing counts: in both pictures alike, so that it does not tell them apart."""
+    return x if weight is None else torch.where(weight > 0, x, 0)
+
+
+def _distance(one: Tensor, two: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Mean squared difference of each item, by weight, (n,)."""
+    squares = (one - two).square().flatten(1)
+    if weight is None:
+        return squares.mean(1)
+    weight = weight.flatten(1)
+    return (squares * weight).sum(1) / weight.sum(1).clamp(min=1e-12)
