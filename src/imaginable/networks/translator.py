@@ -16,7 +16,7 @@ class Translator(nn.Module):
     reflected at their edges, and instance norm makes the items independent of each other.
 
     published: layers with the published weights' shapes (width 64, 9 blocks: those for 256 pixels). Otherwise the
-    kernels that double the size are twice the stride, which reach every pixel equally often, and there is no bias before
+    kernels that double the size are twice the stride, which reach every pixel equally often, and no bias stands before
     a norm, which would take it out again.
     """
 
