@@ -29,6 +29,7 @@ from imaginable.data import images
 from imaginable.data.dataset import DataOptions
 from imaginable.data.prepare import prepare
 from imaginable.latent import directions
+from imaginable.latent.traverse import traversal
 from imaginable.model import Model
 from rows import append
 
@@ -100,9 +101,9 @@ def said(way: str, matrix: np.ndarray, confidence: dict[str, float]) -> int:
 
 def strips(model: Model, vectors: dict[str, Tensor]) -> np.ndarray:
     """One row a direction: a sample moved from -3 to +3."""
-    start = model.latents(1, seed=11)
-    amounts = torch.linspace(-3, 3, 7).reshape(-1, *[1] * (start.ndim - 1))
-    return images.sheet(np.concatenate([model.decode_array(start + amounts * v) for v in vectors.values()]), 7)
+    start, amounts = model.latents(1, seed=11)[0], torch.arange(-3.0, 4.0)
+    strips = [model.decode_array(traversal(start, vector, amounts)) for vector in vectors.values()]
+    return images.sheet(np.concatenate(strips), len(amounts))
 
 
 def main() -> None:

@@ -20,6 +20,7 @@ from imaginable.core import files
 from imaginable.core.errors import UserError, nearest
 from imaginable.latent.directions import Direction, Kind, Measure
 from imaginable.model import Model
+from imaginable.training import given
 
 FORMAT = 1
 LONGEST_NAME = 60
@@ -32,7 +33,7 @@ def fingerprint(model: Model) -> str:
     if model.folder is None:
         raise UserError(f"{model.name}: save the model first; directions and recipes belong to a file of weights")
     try:
-        return files.sha256(model.folder / "model.safetensors")
+        return given.fingerprint(model.folder)
     except OSError as error:
         raise UserError(f"{model.folder}: the model is no longer there") from error
 

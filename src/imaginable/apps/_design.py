@@ -124,35 +124,33 @@ def _fits(what: str, values: tuple[float, ...], size: int) -> None:
 
 def code_of(model: Model, design: Design, book: Book | None = None) -> Tensor:
     """The design's code, of the model's code shape: start + Σ amount · vector."""
-    design = complete(model, design, book)
-    start = torch.tensor(design.code)
-    if design.truncation is not None:
-        start = truncate.truncated(start, design.truncation)
-    vectors = {move.name: torch.tensor(move.vector) for move in design.moves}
-    locked = [vectors[move.name] for move in design.moves if move.locked]
-    moves = [
-        (vectors[move.name] if move.locked else orthogonal(vectors[move.name], locked), move.amount)
-        for move in design.moves
-        if move.amount
-    ]
+    return _moved(model, complete(model, design, book))
+
+
+def _moved(model: Model, whole: Design) -> Tensor:
+    start = torch.tensor(whole.code)
+    if whole.truncation is not None:
+        start = truncate.truncated(start, whole.truncation)
+    locked = [torch.tensor(move.vector) for move in whole.moves if move.locked]
+    moves = []
+    for move in whole.moves:
+        if move.amount:
+            vector = torch.tensor(move.vector)
+            moves.append((vector if move.locked else orthogonal(vector, locked), move.amount))
     return moved(start, moves).reshape(model.code_shape)
 
 
 def render(model: Model, design: Design, book: Book | None = None) -> np.ndarray:
     """The picture, uint8 (h, w, c). Always decoded alone: in a batch, sums may come in another order."""
-    design = complete(model, design, book)
-    picture: np.ndarray = model.decode_array(code_of(model, design)[None], design.label)[0]
+    whole = complete(model, design, book)
+    picture: np.ndarray = model.decode_array(_moved(model, whole)[None], whole.label)[0]
     return picture
 
 
 def recipe(model: Model, design: Design, book: Book | None = None) -> dict[str, Any]:
     """A design with the weights it belongs to, as JSON."""
-    about = {
-        "format": FORMAT,
-        "model": fingerprint(model),
-        "method": model.name,
-        "run": str(model.about.get("run", "")),
-    }
+    weights = book.weights if book else fingerprint(model)
+    about = {"format": FORMAT, "model": weights, "method": model.name, "run": str(model.about.get("run", ""))}
     return about | complete(model, design, book).mapping()
 
 
@@ -163,7 +161,7 @@ def recipe_text(content: dict[str, Any]) -> str:
 def png(model: Model, design: Design, book: Book | None = None) -> bytes:
     """The picture as a PNG file, with its recipe inside."""
     content = recipe(model, design, book)
-    array, origin = render(model, design, book), model.origin(design.seed if design.seed is not None else None)
+    array, origin = render(model, design, book), model.origin(design.seed)
     return images.png(array, origin, {"imaginable model": content["model"], "imaginable recipe": recipe_text(content)})
 
 

@@ -13,12 +13,13 @@ from torch import Tensor
 from imaginable import model as models
 from imaginable.apps import _book, _design, _found, _priors
 from imaginable.apps._book import Book
-from imaginable.apps._design import Design, Move
+from imaginable.apps._design import Design
 from imaginable.apps._pictures import Say
 from imaginable.core import files, seeds
 from imaginable.core.errors import UserError, nearest
 from imaginable.data import images
 from imaginable.latent.directions import Direction, pointed
+from imaginable.latent.traverse import traversal
 from imaginable.model import Model
 
 ACTIONS = ("list", "find", "sheet", "teach", "show", "rename", "remove", "save", "load")
@@ -155,6 +156,5 @@ def _picture(word: str, book: Book, names: list[str], seed: int, label: str | No
 
 
 def _strip(model: Model, one: Direction, seed: int) -> np.ndarray:
-    vector = tuple(one.vector.flatten().tolist())
-    steps = [Design(seed=seed, moves=(Move(one.name, float(amount), vector=vector),)) for amount in range(-3, 4)]
-    return np.stack([_design.render(model, step) for step in steps])
+    codes = traversal(_design.code_of(model, Design(seed=seed)), one.vector, torch.arange(-3.0, 4.0))
+    return model.decode_array(codes, model.classes[0] if model.classes else None)
