@@ -1,5 +1,6 @@
 """The command line as a stranger uses it: in a process of its own where exit codes and imports matter."""
 
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -86,6 +87,16 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = tmp_path_factory.mktemp("runs") / "plain"
     assert main(["train", "autoencoder", "sneakers", *CHEAP, "--images", "160", "--run", str(run)]) == 0
     return run
+
+
+def test_a_terminal_without_unicode_gets_the_same_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), "ascii"))
+    assert main(["inpaint", "run", "photos"]) == 2
+    said = capsys.readouterr().err
+    assert "--masks STR (required)" in said
+    assert "---" not in said, "no rules of hyphens"
 
 
 def test_a_run_leaves_what_it_promises(vae: Path) -> None:

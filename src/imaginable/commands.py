@@ -66,8 +66,11 @@ def parse(target: Any, flags: Sequence[str], prog: str, about: str, default: Any
 
 
 def _message(box: str) -> str:
-    """What stands in an error box drawn for the terminal: after its title, up to the next rule."""
-    lines = [line.strip("│╭╰╮╯─ ") for line in box.splitlines()][1:]
+    """What stands in an error box drawn for the terminal: after its title, up to the next rule.
+
+    Where the terminal knows ASCII only, the rules are of hyphens.
+    """
+    lines = [re.sub("^-+$", "", line.strip("│╭╰╮╯─ ")) for line in box.splitlines()][1:]
     text = " ".join(itertools.takewhile(bool, itertools.dropwhile(lambda line: not line, lines)))
     return re.sub(r"\s+", " ", text) or "the flags were not understood"
 

@@ -229,6 +229,8 @@ def test_results_that_could_not_be_read_again_are_refused(
         ("upscale", "upscale", ["--factor", "4"], "--factor 4: run enlarges 2 times"),
         ("upscale", "upscale", ["--tile", "3"], "--tile 3: at least"),
         ("upscale", "upscale", ["--out", "x.png"], "the name of a folder was expected"),
+        ("upscale", "upscale", ["--out", "afile"], "--out afile: afile is a file, and a folder was expected"),
+        ("upscale", "upscale", ["--out", "afile/below"], "--out afile/below: afile is a file"),
         ("translate", "translate", ["--to", "c"], "--to"),
     ],
 )
@@ -245,6 +247,7 @@ def test_mistakes_get_one_clear_line(
     trained(task)
     monkeypatch.chdir(tmp_path)
     written(Path("one.png"), COLOURED)
+    Path("afile").touch()
     assert main([verb, "run", "one.png", *flags]) == 2
     assert expected in capsys.readouterr().err
     assert not list(tmp_path.rglob("*/one.png")), "nothing written"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,9 @@ from imaginable.core.errors import UserError
 from imaginable.data import images
 from imaginable.data.dataset import Dataset
 from imaginable.methods.cyclegan import CycleGan
+from imaginable.methods.inpainting import Inpainting
 from imaginable.methods.pix2pix import Pix2Pix
+from imaginable.methods.vae import Vae
 from imaginable.model import Model
 from imaginable.studio.runs import Runs
 from imaginable.training.job import Job
@@ -63,6 +66,18 @@ def test_a_sheet_shows_held_out_pictures_above_what_becomes_of_them(trained: tup
     assert int(np.abs(shown[: len(expected)].astype(int) - expected).max()) <= 1
 
 
+def test_domains_of_which_more_is_held_out_of_one_share_a_sheet(
+    tiny_dataset: Callable[[str], Dataset], tiny_job: Callable[..., Job[Any]], tmp_path: Path
+) -> None:
+    data = replace(tiny_dataset("domains"), target_held_out=np.arange(36, 39))
+    job = tiny_job(CycleGan, tmp_path / "run", images=8)
+    list(train(job, dataset=data))
+    with Image.open(Run(job.folder).sheets("translations")[-1]) as shown:
+        rows = images.sheet(data.items[data.held_out[:3]], 8, 1)
+        assert shown.width == rows.shape[1], "as many of A as of B"
+        assert shown.height == 2 * (3 * len(rows) + 4)
+
+
 def test_a_run_says_what_it_learns_from_and_what_to_do_next(trained: tuple[Job[Any], Dataset]) -> None:
     job, dataset = trained
     told = {
@@ -74,6 +89,16 @@ def test_a_run_says_what_it_learns_from_and_what_to_do_next(trained: tuple[Job[A
     lines: list[str] = []
     info(job.folder, say=lines.append)
     assert "can: translate" in lines
+
+
+def test_who_fills_is_told_of_masks_and_sides_taken_for_classes_are_named(
+    tiny_dataset: Callable[[str], Dataset], tiny_job: Callable[..., Job[Any]], tmp_path: Path
+) -> None:
+    assert "PICTURES --masks MASKS --out" in trains._next(tiny_job(Inpainting, tmp_path))
+    data = tiny_dataset("images")
+    assert "two sides" not in trains.describe(tiny_job(Vae, tmp_path), data)
+    sides = replace(data, spec=replace(data.spec, classes=("A", "B")))
+    assert "2 classes (A and B, which methods that translate" in trains.describe(tiny_job(Vae, tmp_path), sides)
 
 
 def test_the_report_has_the_sheet(trained: tuple[Job[Any], Dataset]) -> None:

@@ -15,7 +15,7 @@ from sample_files import encoded, picture
 
 from imaginable.core.errors import UserError
 from imaginable.core.types import Kind
-from imaginable.data import survey
+from imaginable.data import drawn, survey
 from imaginable.data.check import check
 from imaginable.data.dataset import DataOptions, Dataset
 from imaginable.data.prepare import prepare
@@ -256,8 +256,9 @@ def test_pairs_side_by_side(make: Make) -> None:
 )
 def test_what_is_no_pair_is_never_cut_in_half(make: Make, size: tuple[int, int], why: str) -> None:
     plain = {f"{index}.png": encoded(picture(index, size=size)) for index in range(20)}
-    with pytest.raises(UserError, match=f"none of its 20 pictures is usable;\n.*{why}"):
+    with pytest.raises(UserError, match=f"none of its 20 pictures is usable;\n.*{why}") as refused:
         prepared(make(plain), side_by_side=True)
+    assert str(refused.value).count(why) == 1, "what is wrong with all of them is said once"
     one = make(double() | {"odd.png": encoded(picture(1, size=size))}, name="one")
     data = prepared(one, side_by_side=True)
     assert len(data.items) == 20
@@ -370,9 +371,12 @@ def test_a_folder_without_two_sides_is_refused(make: Make, kind: Kind, files: di
         prepared(make(files), kind)
 
 
-def test_useless_sources_are_refused(make: Make) -> None:
+def test_useless_sources_are_refused(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match="digits: pairs are made of two folders A and B"):
         prepared("digits")
+    monkeypatch.setattr(drawn, "sneakers", None)  # refused before one is drawn
+    with pytest.raises(UserError, match="sneakers: domains are made of"):
+        prepared("sneakers", "domains")
     with pytest.raises(UserError, match="no picture in A has a partner of the same name"):
         prepared(make(domains()))
     with pytest.raises(UserError, match="only 1 usable pair"):

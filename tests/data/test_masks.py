@@ -103,6 +103,12 @@ def test_masks_that_do_not_fit_are_bad_files(make: Make) -> None:
         prepare(DataOptions(str(make({name: files[name] for name in list(files)[:20]}, name="few")), masks=str(folder)))
 
 
+def test_masks_that_leave_nothing_are_bad_files(make: Make) -> None:
+    white = dict.fromkeys(masks(), encoded(Image.new("L", (32, 32), 255)))
+    with pytest.raises(UserError, match=r"none of its 20 .* usable;\n.* \(all: all white: nothing left to go by\)"):
+        prepared(make, pictures(), white)
+
+
 def test_check_looks_at_masks_too(make: Make) -> None:
     holes = masks() | {"07.bmp": b"", "other.png": encoded(mask(3))}
     where = make(pictures(), name="pictures"), make(holes, name="masks")
@@ -146,7 +152,7 @@ def test_requests_that_make_no_sense_are_refused(make: Make) -> None:
         prepare(options, consumes=frozenset({"pairs"}))
     with pytest.raises(UserError, match="leave one out"):
         prepare(DataOptions(options.source, masks=options.masks, side_by_side=True))
-    with pytest.raises(UserError, match="no such file or folder"):
+    with pytest.raises(UserError, match="--masks nowhere: no such file or folder"):
         prepare(DataOptions(options.source, masks="nowhere"))
     with pytest.raises(UserError, match="no mask here has the name"):
         prepare(DataOptions("digits", masks=options.masks))

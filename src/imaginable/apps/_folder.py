@@ -122,6 +122,8 @@ def refuse_beyond(height: int, width: int) -> None:
 def _targets(given: Sequence[Given], out: Path, also_read: Sequence[Given], say: Say) -> tuple[list[Given], list[Path]]:
     if out.suffix.lower() in extensions() and not out.is_dir():
         raise UserError(f"--out {out}: the name of a folder was expected; files are named after what they are made of")
+    if file := next((folder for folder in (out, *out.parents) if folder.is_file()), None):
+        raise UserError(f"--out {out}: {file} is a file, and a folder was expected; give another name")
     kept = [one for one in given if not one.is_below(out)]
     if len(kept) < len(given):
         say(f"left out {_counted(len(given) - len(kept))} in {out}: taken for results from before")

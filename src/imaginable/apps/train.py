@@ -159,6 +159,8 @@ def describe(job: Job[Any], dataset: Dataset) -> str:
         codes = math.prod(spec.target_shape or ())
         return f"{name_of(job.method)} for {', '.join(job.given.values())}: {spec.kind} of {shape}, codes of {codes}"
     classes = f", {len(spec.classes)} classes" if spec.classes else ""
+    if [name.upper() for name in spec.classes] == ["A", "B"]:
+        classes += " (A and B, which methods that translate take for two sides)"
     items = f"{len(dataset.train):,} {spec.kind} of {shape}{classes}, {len(dataset.held_out):,} held out"
     if spec.kind == "domains":
         a, b = (f"{len(one):,}" for one in (dataset.train, dataset.target_train))
@@ -261,7 +263,8 @@ def _conclude(job: Job[Any], dataset: Dataset, say: Say) -> None:
 
 def _next(job: Job[Any]) -> str:
     if isinstance(job.method, Translates):
-        return f"imaginable {job.method.task} {job.run} PICTURES --out made"
+        masks = " --masks MASKS" if job.method.task == "inpaint" else ""
+        return f"imaginable {job.method.task} {job.run} PICTURES{masks} --out made"
     if not isinstance(job.method, Decodes):
         return f"imaginable info {job.run}"
     prior = "" if isinstance(job.method, Samples) else " --prior fitted"

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from imaginable.core.errors import UserError
 from imaginable.core.types import Kind
 from imaginable.data import cache, refuse
 from imaginable.data.cache import Writer
@@ -16,7 +15,7 @@ from imaginable.data.check import Checked, Tally, tallied
 from imaginable.data.items import Item, Source
 from imaginable.data.masks import with_masks
 from imaginable.data.shape import Shape
-from imaginable.data.sides import LAYOUT, Sides, pair_keys, two_sided
+from imaginable.data.sides import Sides, pair_keys, two_sided
 from imaginable.data.split import Split, content_keys, described, split
 from imaginable.data.survey import Advance, Examined, digest
 
@@ -44,8 +43,6 @@ def build(
     sides = None
     if masks is not None:
         source, sides = with_masks(source, masks, options.limit)
-    elif source.points or source.kind == "built-in":
-        raise UserError(f"{source.where}: {kind} are made of {LAYOUT}")
     elif not options.side_by_side:
         source, sides = two_sided(source, kind, options.limit)
     source = replace(source, factors=(), factor_values={})

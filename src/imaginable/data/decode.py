@@ -117,7 +117,9 @@ def misfit(picture: Decoded | None, mask: Decoded) -> str:
     """Why a mask cannot be used with its picture, in a few words; empty where it can."""
     if picture is not None and (picture.width, picture.height) != (mask.width, mask.height):
         return f"{mask.width}x{mask.height}, and its picture is {picture.width}x{picture.height}"
-    return "" if mask.pixels.any() else "all black: nothing to fill"
+    if not mask.pixels.any():
+        return "all black: nothing to fill"
+    return "all white: nothing left to go by" if mask.pixels.all() else ""
 
 
 def loaded(image: Image.Image, fixes: list[str]) -> tuple[Image.Image, bool]:

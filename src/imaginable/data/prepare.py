@@ -17,7 +17,8 @@ from imaginable.data.check import Checked, Tally, tallied
 from imaginable.data.dataset import DataOptions, Dataset
 from imaginable.data.report import several, skipped_line
 from imaginable.data.shape import shape_of
-from imaginable.data.sources import validate
+from imaginable.data.sides import LAYOUT
+from imaginable.data.sources import BUILT_INS, validate
 from imaginable.data.split import described, split
 from imaginable.data.survey import Advance
 
@@ -40,10 +41,14 @@ def prepare(
     """
     validate(options)
     kind = _kind_of(options, consumes)
+    if kind != "images" and options.source in BUILT_INS:  # before one is drawn
+        raise UserError(f"{options.source}: {kind} are made of {LAYOUT}")
     with ExitStack() as stack:
         asked = Asked(_read_as(options, kind), stack)
         if options.masks is not None:
             asked.masks = Asked(replace(asked.options, source=options.masks), stack)
+            with refuse.flagged("--masks"):
+                _ = asked.masks.source
         size = options.size or asked.best_size(sizes)
         name = cache.key("entry", asked.digest, size, _what_matters(options), kind)
         load = _load if kind == "images" and asked.masks is None else couples.load

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from imaginable.core.errors import UserError
 from imaginable.data.report import skipped_line
 
 TOLERATED = 0.05
 """share of bad files up to which they are skipped (one bad file always is)"""
+
+
+@contextmanager
+def flagged(flag: str) -> Iterator[None]:
+    """What is wrong with what a flag names begins with the flag."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{flag} {error}") from error
 
 
 def stopped(where: str, name: str, why: str) -> UserError:

@@ -72,16 +72,23 @@ def _proposal(checked: Checked) -> str:
 
 
 def skipped_line(skipped: Mapping[str, str], found: int) -> str:
-    """`skipped 3 of 200 files: a.png (zero bytes), ...`"""
-    return f"skipped {len(skipped)} of {found}: {several([f'{name} ({why})' for name, why in skipped.items()])}"
+    """`skipped 3 of 200: a.png (zero bytes), ...`"""
+    return f"skipped {len(skipped)} of {found}: {_reasoned(skipped)}"
+
+
+def _reasoned(reasons: Mapping[str, str]) -> str:
+    """Files with why they are named; a reason that all of many share is said once."""
+    if len(reasons) > _NAMED and len(shared := set(reasons.values())) == 1:
+        return f"{several(reasons)} (all: {shared.pop()})"
+    return several([f"{name} ({why})" for name, why in reasons.items()])
 
 
 def _named(reasons: Mapping[str, str]) -> str:
     if not reasons:
         return ""
     kinds = Counter(reasons.values())
-    named = several([f"{name} ({why})" for name, why in reasons.items()])
-    return f"{len(reasons)}: {named}" + (f" [{_counts(kinds, 4)}]" if len(reasons) > _NAMED else "")
+    counted = f" [{_counts(kinds, 4)}]" if len(reasons) > _NAMED and len(kinds) > 1 else ""
+    return f"{len(reasons)}: {_reasoned(reasons)}{counted}"
 
 
 def several(words: Iterable[str], limit: int = _NAMED) -> str:

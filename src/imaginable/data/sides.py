@@ -58,7 +58,7 @@ def two_sided(source: Source, kind: Kind, limit: int | None) -> tuple[Source, Si
     if kind == "pairs" and not sides.pairs:
         alone = several(sides.alone, 2)
         raise UserError(
-            f"{source.where}: no picture in A has a partner of the same name in B ({alone} ...);\n"
+            f"{source.where}: no picture in A has a partner of the same name in B ({alone});\n"
             "rename them, or train a method for two domains (cyclegan)"
         )
     pairs = lowest(sides.pairs, limit, lambda pair: pair[0].name)

@@ -20,16 +20,20 @@ ITEMS = 16
 def sheet(state: State, method: Translates, dataset: Dataset) -> np.ndarray | None:
     """The same held-out items every time, each above what follows; None where nothing is held out.
 
+    As many of B as of A: the two parts of the sheet lie beneath each other and are equally wide.
+
     Pairs: its translation and its partner. Domains: its translation and the way back, those of B below those of A.
     upscale: the small picture enlarged in squares, what was made of it, the original. inpaint: the picture with a
     grey hole, filled, and the original.
     """
-    if not len(dataset.held_out):
+    domains = dataset.spec.kind == "domains"
+    count = min(ITEMS, len(dataset.held_out), *([len(dataset.target_held_out)] if domains else []))
+    if not count:
         return None
-    batch = dataset.batch(dataset.held_out[:ITEMS]).to(state.device)
+    batch = dataset.batch(dataset.held_out[:count]).to(state.device)
     nets = state.averages.networks
-    if dataset.spec.kind == "domains":
-        other = dataset.target_batch(dataset.target_held_out[:ITEMS]).to(state.device)
+    if domains:
+        other = dataset.target_batch(dataset.target_held_out[:count]).to(state.device)
         return np.concatenate(
             [_stacked(*_there_and_back(method, nets, x, to)) for x, to in ((batch.x, "b"), (other, "a"))]
         )
