@@ -86,6 +86,22 @@ def test_masks_belong_to_pictures_by_name_and_a_black_one_copies(trained: WORDS,
     assert sorted(path.name for path in out.iterdir()) == ["a", "b"]
 
 
+def test_masks_are_read_as_a_viewer_shows_them(trained: WORDS, tmp_path: Path) -> None:
+    """16 bits scaled and not cut, turned as EXIF says, transparent counts as black."""
+    run, photos, masks, out = trained("inpaint"), tmp_path / "photos", tmp_path / "masks", tmp_path / "out"
+    for name in ("sixteen", "turned", "clear"):
+        written(photos / f"{name}.png", COLOURED)
+    masks.mkdir()
+    Image.fromarray(np.where(HOLE, 40_000, 20_000).astype(np.uint16)).save(masks / "sixteen.png")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn it by 90 degrees clockwise to see it
+    Image.fromarray(np.rot90(np.where(HOLE, 255, 0).astype(np.uint8))).save(masks / "turned.png", exif=exif)
+    written(masks / "clear.png", np.dstack([np.full((*HOLE.shape, 3), 255, np.uint8), HOLE.astype(np.uint8) * 255]))
+    assert main(["inpaint", str(run), str(photos), "--masks", str(masks), "--out", str(out)]) == 0
+    for name in ("sixteen", "turned", "clear"):
+        np.testing.assert_array_equal(read(out / f"{name}.png"), np.where(HOLE[..., None], np.uint8(128), COLOURED))
+
+
 def test_masks_that_cannot_be_used(trained: WORDS, tmp_path: Path, capsys: Said) -> None:
     run, given, masks = trained("inpaint"), written(tmp_path / "one.png", COLOURED), tmp_path / "masks"
     (tmp_path / "bad.png").write_bytes(b"no picture")

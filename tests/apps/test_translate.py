@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import zipfile
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 from PIL import Image
 from translating import WORDS, trained
 
-from imaginable.apps import _folder
+from imaginable.apps import _folder, _progress
 from imaginable.cli import main
 
 __all__ = ["trained"]  # a fixture
@@ -48,12 +50,65 @@ def test_a_folder_keeps_its_folders_and_names_what_is_bad(trained: WORDS, tmp_pa
         assert image.text["Description"].startswith("Synthetic image, made by")  # type: ignore[attr-defined]
 
 
+def test_ctrl_c_says_how_far_it_came_and_leaves_nothing_half_written(
+    trained: WORDS, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Said
+) -> None:
+    run, photos, out = trained("translate"), tmp_path / "photos", tmp_path / "out"
+    for number in range(3):
+        written(photos / f"{number}.png", COLOURED)
+    interrupted(monkeypatch, KeyboardInterrupt(), after=1)
+    assert main(["translate", str(run), str(photos), "--out", str(out)]) == 130
+    assert "stopped: 1 of 3 pictures in" in capsys.readouterr().out
+    assert [path.name for path in out.iterdir()] == ["0.png"]
+    np.testing.assert_array_equal(read(out / "0.png"), 255 - COLOURED)
+
+
+def test_a_disk_that_is_full_is_named_and_what_was_written_before_stays(
+    trained: WORDS, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Said
+) -> None:
+    run, photos, out = trained("translate"), tmp_path / "photos", tmp_path / "out"
+    for number in range(3):
+        written(photos / f"{number}.png", COLOURED)
+    interrupted(monkeypatch, OSError(errno.ENOSPC, "No space left on device"), after=1)
+    assert main(["translate", str(run), str(photos), "--out", str(out)]) == 2
+    said = capsys.readouterr().err
+    assert "1.png: the disk is full" in said
+    assert len(said.splitlines()) == 1
+    assert [path.name for path in out.iterdir()] == ["0.png"]
+
+
+def interrupted(monkeypatch: pytest.MonkeyPatch, error: BaseException, after: int) -> None:
+    """Writing to the disk fails once so many files are whole."""
+    sync, whole = os.fsync, []
+
+    def fail(descriptor: int) -> None:
+        if len(whole) >= 2 * after:  # a file, and then its folder
+            raise error
+        whole.append(descriptor)
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fail)
+
+
+def test_a_folder_shows_how_far_it_is_where_there_is_no_terminal(
+    trained: WORDS, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Said
+) -> None:
+    monkeypatch.setattr(_progress, "_SECONDS_BETWEEN_LINES", 0.0)
+    run, photos = trained("translate"), tmp_path / "photos"
+    written(photos / "one.png", COLOURED)
+    written(photos / "two.png", COLOURED)
+    assert main(["translate", str(run), str(photos), "--out", str(tmp_path / "out")]) == 0
+    assert " 50%  1.0 of 2 pictures\n" in capsys.readouterr().out
+
+
 def test_a_second_run_says_that_it_writes_anew(trained: WORDS, tmp_path: Path, capsys: Said) -> None:
     words = ["translate", str(trained("translate")), str(written(tmp_path / "one.png", COLOURED)), "--out"]
     assert main([*words, str(tmp_path / "out")]) == 0
     assert "anew" not in capsys.readouterr().out
+    first = (tmp_path / "out" / "one.png").read_bytes()
     assert main([*words, str(tmp_path / "out")]) == 0
     assert "1 of 1 picture there from before, written anew" in capsys.readouterr().out
+    assert (tmp_path / "out" / "one.png").read_bytes() == first
 
 
 def test_nothing_is_written_onto_what_is_read(trained: WORDS, tmp_path: Path, capsys: Said) -> None:

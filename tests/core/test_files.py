@@ -101,6 +101,15 @@ def test_a_file_where_a_folder_is_needed_is_explained(below: str, saved: Path) -
     assert saved.read_text() == "old"
 
 
+@pytest.mark.parametrize("letter", ["x", "é", "字"])
+def test_the_longest_name_there_may_be_is_written(letter: str, saved: Path) -> None:
+    name = letter * (251 // len(letter.encode())) + ".png"
+    files.write_text(saved.with_name(name), "new")
+    assert {path.name for path in only(saved)} == {saved.name, name}
+    with pytest.raises(UserError, match="the name is too long for this disk"):
+        files.write_text(saved.with_name(10 * letter + name), "new")
+
+
 def test_a_folder_where_the_file_should_go_is_explained(saved: Path) -> None:
     with pytest.raises(UserError, match="folder"):
         files.write_text(saved.parent, "new")

@@ -278,6 +278,22 @@ def test_halves_of_a_turned_photo_are_those_of_the_upright_one(make: Make) -> No
     assert shown(data.targets, 1, 101)
 
 
+def test_halves_are_put_right_together(make: Make) -> None:
+    """Brightness is scaled by the whole picture, not by each half; what is transparent in one is filled."""
+    files = double()
+    wide = np.asarray(beside(Image.new("L", (32, 32), 51), picture(3, mode="L"))).astype(np.uint16) * 257
+    files["03.png"] = encoded(Image.fromarray(wide))
+    clear = picture(104).convert("RGBA")
+    clear.putalpha(0)
+    files["04.png"] = encoded(beside(picture(4).convert("RGBA"), clear))
+    data = prepared(make(files), side_by_side=True)
+    assert data.targets is not None
+    assert (data.items[3] == 51).all()
+    assert np.array_equal(data.targets[3][..., 0], np.asarray(picture(3, mode="L")))
+    assert shown(data.items, 4, 4)
+    assert (data.targets[4] == 255).all()
+
+
 def test_halves_of_jpegs_do_not_mix(make: Make) -> None:
     """At a ninth of the size, where the decoder could have shrunk it by a factor that does not divide the half."""
     black, white = Image.new("RGB", (201, 201)), Image.new("RGB", (201, 201), "white")

@@ -75,6 +75,25 @@ def test_greys_become_black_and_white_and_padding_is_kept(make: Make) -> None:
     assert not hole[8:24, 10:].any()
 
 
+def test_masks_are_put_right_like_pictures(make: Make) -> None:
+    """16 bits scaled and not cut, turned as EXIF says, transparent counts as black."""
+    holes, exif = masks(), Image.Exif()
+    exif[0x0112] = 3  # turn it upside down to see it
+    clear = Image.new("RGBA", (32, 32), "white")
+    clear.putalpha(mask(9))
+    sixteen = np.where(np.asarray(mask(9)) > 0, 40_000, 20_000).astype(np.uint16)
+    holes |= {
+        "01.bmp": encoded(Image.fromarray(sixteen)),
+        "02.bmp": encoded(mask(9).rotate(180), exif=exif),
+        "03.bmp": encoded(clear),
+    }
+    data = prepared(make, pictures(), holes)
+    assert data.masks is not None
+    for stem in ("01", "02", "03"):
+        index = [Path(name).stem for name in data.names].index(stem)
+        assert np.array_equal(data.masks[index][..., 0], np.asarray(mask(9)))
+
+
 def test_what_has_no_mask_or_no_picture_is_named_and_left_out(make: Make) -> None:
     holes = masks()
     del holes["04.bmp"]

@@ -79,7 +79,7 @@ def each(given: Sequence[Given], out: Path, make: Make, say: Say, also_read: Seq
     given, targets = _targets(given, out, also_read, say)
     written: list[Path] = []
     fixes: Count[str] = Count()
-    with Counter(len(given), say) as counter:
+    with _told(written, len(given), out, say), Counter(len(given), say) as counter:
         for number, (one, target) in enumerate(zip(given, targets, strict=True)):
 
             def advance(share: float, before: int = number) -> None:
@@ -102,6 +102,16 @@ def each(given: Sequence[Given], out: Path, make: Make, say: Say, also_read: Seq
     left_out = f", {len(given) - len(written)} left out" if len(written) < len(given) else ""
     say(f"{len(written)} pictures in {out}{left_out}" if len(given) > 1 else f"written: {written[0]}")
     return written
+
+
+@contextmanager
+def _told(written: list[Path], wanted: int, out: Path, say: Say) -> Iterator[None]:
+    """Whoever stops it hears how far it came."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(f"stopped: {len(written):,} of {_counted(wanted)} in {out}")
+        raise
 
 
 def targets_of(names: Sequence[str], out: Path) -> list[Path]:

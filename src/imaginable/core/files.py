@@ -21,8 +21,9 @@ def replacing(path: Path, previous: Path | None = None) -> Iterator[Path]:
     Raises UserError when the disk is full or the folder cannot be written.
     """
     path = Path(path)
-    # the suffix stays last, because writers such as Pillow and numpy choose the format by it
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
+    # the suffix stays last, because writers such as Pillow and numpy choose the format by it; a long name is
+    # shortened, because what is put around it must not make it longer than a name may be
+    temporary = path.with_name(f".{path.stem[:40]}.{os.getpid()}.tmp{path.suffix}")
     with explained(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -103,6 +104,7 @@ def _disk_reason(error: BaseException) -> str | None:
         errno.EROFS: "the disk is read-only",
         errno.ENOTDIR: "a file stands where a folder is needed",
         errno.EISDIR: "a folder stands where a file is needed",
+        errno.ENAMETOOLONG: "the name is too long for this disk",
         errno.EEXIST: "a file stands where a folder is needed",
     }
     seen: BaseException | None = error
