@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from imaginable.apps import _enlarged
 from imaginable.apps._few import said
 from imaginable.core.types import DataSpec
 from imaginable.methods.dcgan import Dcgan
 from imaginable.methods.r3gan import R3gan
+from imaginable.methods.srgan import Srgan
 from imaginable.methods.vae import Vae
 from imaginable.nn.augment import FEW
 
@@ -27,3 +29,10 @@ def test_nothing_is_said_of_many_pictures_or_points_or_of_a_choice_that_was_made
     assert not said(R3gan(), DataSpec("points", (2,), count=198))
     assert not said(R3gan(augment="adaptive"), pictures(198))
     assert not said(Vae(), pictures(198))
+
+
+def test_who_learns_to_enlarge_from_enlarged_pictures_is_told() -> None:
+    manifest = {"items": 9, "sizes": {"128x128": 3, "200x64": 4, "90x500": 2}}
+    assert _enlarged.said(Srgan(), 128, manifest).startswith("6 of 9 pictures have fewer than 128 pixels on a side")
+    assert not _enlarged.said(Srgan(), 64, manifest)
+    assert not _enlarged.said(Vae(), 128, manifest)

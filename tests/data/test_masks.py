@@ -173,5 +173,7 @@ def test_requests_that_make_no_sense_are_refused(make: Make) -> None:
         prepare(DataOptions(options.source, masks=options.masks, side_by_side=True))
     with pytest.raises(UserError, match="--masks nowhere: no such file or folder"):
         prepare(DataOptions(options.source, masks="nowhere"))
+    with pytest.raises(UserError, match="--masks nowhere: no such file or folder"):
+        check(DataOptions(options.source, masks="nowhere"))
     with pytest.raises(UserError, match="no mask here has the name"):
         prepare(DataOptions("digits", masks=options.masks))

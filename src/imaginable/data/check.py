@@ -121,7 +121,8 @@ def check(options: DataOptions, progress: Advance | None = None) -> Checked:
         source = stack.enter_context(open_source(options))
         alone: tuple[str, ...] = ()
         if options.masks:
-            masks = stack.enter_context(open_source(replace(options, source=options.masks, limit=None)))
+            with refuse.flagged("--masks"):
+                masks = stack.enter_context(open_source(replace(options, source=options.masks, limit=None)))
             source, sides = with_masks(source, masks, None)
             alone = sides.alone if options.limit is None else ()
         tally = Tally(source)

@@ -22,6 +22,9 @@ logging.getLogger("PIL").addHandler(logging.NullHandler())
 # a list of our own, because Pillow's others (EPS) start programs or read no pictures
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "JPEG2000", "AVIF")
 
+ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
+"""formats whose further frames are a film, and not a small copy or the next page"""
+
 LARGEST = 100_000_000
 """pixels; a picture that claims more is taken for a decompression bomb"""
 
@@ -128,6 +131,9 @@ def loaded(image: Image.Image, fixes: list[str]) -> tuple[Image.Image, bool]:
     Appends to `fixes` what had to be done. Raises Unreadable for a damaged one.
     """
     try:
+        # asked before anything is loaded, because the answer can move to another frame
+        if image.format in ANIMATED and getattr(image, "is_animated", False):
+            fixes.append("the first of its frames taken")
         image.load()
         orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
         upright = ImageOps.exif_transpose(image) if orientation in range(2, 9) else image
