@@ -127,6 +127,15 @@ def test_the_partner_of_a_bad_file_is_left_out_too(make: Make) -> None:
         prepared(folder, on_bad="stop")
 
 
+def test_partners_of_other_proportions_are_pointed_out(make: Make) -> None:
+    """Of each another part would be cut off; another size alone does no harm."""
+    files = two_folders() | {"B/03.bmp": encoded(picture(103, size=(64, 32)), "BMP")}
+    files["B/04.bmp"] = encoded(picture(104, size=(65, 64)), "BMP")
+    folder = make(files)
+    assert check(DataOptions(str(folder))).flagged == {"B/03.bmp": "64x32, and its partner A/03.png is 32x32"}
+    assert len(prepared(folder).items) == 20, "used all the same"
+
+
 def test_too_many_bad_files_stop_it(make: Make) -> None:
     files = two_folders()
     files |= dict.fromkeys(("B/03.bmp", "B/04.bmp", "A/11.png"), b"")

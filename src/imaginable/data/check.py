@@ -15,7 +15,7 @@ from imaginable.data.items import Item, Source, SourceKind
 from imaginable.data.masks import with_masks
 from imaginable.data.propose import mirror_ratio, propose_flip, propose_size
 from imaginable.data.shape import Shape, shape_of
-from imaginable.data.sides import sides_of
+from imaginable.data.sides import misshapen, sides_of
 from imaginable.data.sources import open_source
 from imaginable.data.split import alike, content_keys
 from imaginable.data.survey import Advance, Examined, digest, examine
@@ -162,6 +162,7 @@ class Tally:
     skipped: dict[str, str] = field(default_factory=dict)
     flagged: dict[str, str] = field(default_factory=dict)
     sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
+    measures: dict[str, tuple[int, int]] = field(default_factory=dict)
     grey: list[str] = field(default_factory=list)
     halved: int = 0
     masks: list[Item] = field(default_factory=list)
@@ -181,6 +182,7 @@ class Tally:
         self.pixel_digests.append(digest(decoded.whole))
         self.halved += decoded.right is not None
         self.sizes[decoded.width, decoded.height] += 1
+        self.measures[name] = decoded.width, decoded.height
         if decoded.grey:
             self.grey.append(name)
         if max(decoded.width, decoded.height) > EXTREME * min(decoded.width, decoded.height):
@@ -211,7 +213,7 @@ class Tally:
             digests=dict(zip(names, self.digests, strict=True)),
             fixed={fix: tuple(fixed[fix]) for fix in sorted(fixed)},
             skipped=self.skipped,
-            flagged=self.flagged,
+            flagged=self.flagged | misshapen(self.items, self.measures),
             duplicates=tuple(alike(self.pixel_digests, names)),
             classes=_counted((item.label for item in self.items), source.classes),
             splits=_counted((item.split for item in self.items), ("train", "validation", "test")),

@@ -133,7 +133,7 @@ def loaded(image: Image.Image, fixes: list[str]) -> tuple[Image.Image, bool]:
     try:
         # asked before anything is loaded, because the answer can move to another frame
         if image.format in ANIMATED and getattr(image, "is_animated", False):
-            fixes.append("the first of its frames taken")
+            fixes.append("first frame of several taken")
         image.load()
         orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
         upright = ImageOps.exif_transpose(image) if orientation in range(2, 9) else image

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from imaginable.core.types import Kind
 
 LAYOUT = "two folders A and B (or trainA, trainB, testA, testB), or pictures with A left and B right (--side-by-side)"
+
+
+ALIKE = 0.03
+"""difference of two proportions that rounding to whole pixels may make"""
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,19 @@ def sides_of(items: Sequence[Item]) -> Sides | None:
     taken = {item.name for pair in pairs for item in pair}
     alone = tuple(item.name for item in items if item.name not in taken)
     return Sides(tuple(by_side["A"]), tuple(by_side["B"]), pairs, alone)
+
+
+def misshapen(items: Sequence[Item], measures: Mapping[str, tuple[int, int]]) -> dict[str, str]:
+    """Items of B, by name, with why they do not lie on their partners: brought to a square, another part is cut off.
+
+    measures: (width, height) of the upright originals.
+    """
+    sides, found = sides_of(items), {}
+    for a, b in sides.pairs if sides else ():
+        (width, height), (other_width, other_height) = measures[a.name], measures[b.name]
+        if abs(width * other_height / (height * other_width) - 1) > ALIKE:
+            found[b.name] = f"{other_width}x{other_height}, and its partner {a.name} is {width}x{height}"
+    return found
 
 
 def two_sided(source: Source, kind: Kind, limit: int | None) -> tuple[Source, Sides]:
