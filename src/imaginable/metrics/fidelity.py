@@ -27,7 +27,8 @@ BORDER = 4
 def convention(channel: Channel = "y", border: int = BORDER) -> str:
     """For a line beside the figures."""
     named = "luma (Y of BT.601, 16 to 235, not rounded)" if channel == "y" else "all channels"
-    return f"{named}, range 255, {border} pixels at every border left out"
+    left_out = f"{border} pixels at every border" if border else "no border"
+    return f"{named}, range 255, {left_out} left out"
 
 
 def paired_peak_signal_to_noise(first: Array, second: Array, channel: Channel = "y", border: int = BORDER) -> Array:
