@@ -37,7 +37,9 @@ def masked_sharpness(filled: Array, real: Array, hole: Array) -> Estimate:
     try:
         return ratio_of(_slopes(filled, hole), _slopes(real, hole)).together()
     except Undefined:
-        raise Undefined("the pictures are flat where they were filled, so there is no sharpness to compare with") from None
+        raise Undefined(
+            "the pictures are flat where they were filled, so there is no sharpness to compare with"
+        ) from None
 
 
 def _differences(first: Array, second: Array) -> Array:
