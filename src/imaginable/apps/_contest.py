@@ -13,6 +13,7 @@ import numpy as np
 from torch import Tensor
 
 from imaginable.apps import _page
+from imaginable.apps._features import Kind
 from imaginable.apps._pictures import Say
 from imaginable.apps._rows import Figure, Row, number
 from imaginable.core.errors import UserError
@@ -23,6 +24,8 @@ from imaginable.model import Model
 
 COLUMNS = 8
 """pictures to a row of a sheet"""
+GOOD: Mapping[str, str] = {"lower": "low", "higher": "high", "near one": "near 1", "neither": ""}
+ERRORS = "± is the standard error over n items; of a difference that of the items' own differences."
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Asked:
     data: str
     beside: Sequence[Path] = ()
     n: int = 5000
-    features: Any = "auto"
+    features: Kind = "auto"
     inception: Path | None = None
     everything: bool = False
     masks: str | None = None
@@ -76,7 +79,8 @@ class Entry:
             return "none"
         value, error, _, _ = self.estimate.score
         spread = f" ± {number(error, error)}" if 0 < error < math.inf else ""
-        text = f"{'+' if value > 0 else ''}{number(value, error)}{spread}"
+        unit = f" {self.figure.unit}" if self.figure.unit else ""
+        text = f"{'+' if value > 0 else ''}{number(value, error)}{spread}{unit}"
         if abs(value) <= 2 * error or value == 0 or self.figure.better == "neither":
             return text
         return f"{text} {'better' if (value > 0) == (self.figure.better == 'higher') else 'worse'}"
@@ -126,7 +130,7 @@ class Contest:
             found = [entries.get(key) for entries in self.makers.values()]
             counts = [one.row.score.n for one in found if one is not None and one.row.score is not None]
             cells = ["" if one is None else one.row.short for one in found]
-            lines.append([figure.name, *cells, f"{counts[0]:,}" if counts else "", figure.better])
+            lines.append([figure.name, *cells, f"{counts[0]:,}" if counts else "", GOOD[figure.better]])
         return lines
 
     def table_of_differences(self) -> list[list[str]]:
@@ -147,8 +151,7 @@ class Contest:
         said = [f"{self.title}:", *_aligned(self.table()), *(f"  {one}" for one in self.reasons())]
         if len(self.makers) > 1:
             said += ["", *_aligned(self.table_of_differences())]
-            said.append("  ± is the standard error over n items; of a difference that of the items' own differences.")
-        return [*said, *(f"  {one}" for one in (*self.conventions, *self.remarks))]
+        return [*said, *(f"  {one}" for one in (ERRORS, *self.conventions, *self.remarks))]
 
     def written(self) -> dict[str, Any]:
         """For evaluation.json."""
@@ -167,7 +170,7 @@ class Contest:
         parts += [f"<p>{html.escape(one)}</p>" for one in (*self.reasons(), *self.remarks)]
         if len(self.makers) > 1:
             parts.append(_html(self.table_of_differences()))
-        parts += [f"<p>{html.escape(one)}</p>" for one in self.conventions]
+        parts += [f"<p>{html.escape(one)}</p>" for one in (ERRORS, *self.conventions)]
         return "".join([*parts, self._pictured()])
 
     def _pictured(self) -> str:
