@@ -104,7 +104,7 @@ def test_what_was_there_all_along_is_a_perfect_fill(saved: Save, masks: Path, tm
 
 def test_what_makes_no_sense_is_refused(saved: Save, photos: Path, tmp_path: Path) -> None:
     run = saved("grey", Grey())
-    with pytest.raises(UserError, match="fills no holes"):
+    with pytest.raises(UserError, match="does not inpaint; it can translate"):
         measured(run, photos, beside=[saved("lazy", Same(), "images")])
     useless = write(tmp_path / "useless", np.full((COUNT, SIZE, SIZE), 255, np.uint8))
     with pytest.raises(UserError, match="none of them leaves a part of its picture"):

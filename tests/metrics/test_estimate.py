@@ -43,7 +43,7 @@ def test_the_error_of_a_ratio_of_pairs_is_the_spread_of_repeated_draws() -> None
         return ratio_of(below * random.normal(1, 0.1, 200), below).together().score
 
     drawn = [draw() for _ in range(400)]
-    spread = np.std([one.value for one in drawn])
+    spread = float(np.std([one.value for one in drawn]))
     assert np.mean([one.error for one in drawn]) == pytest.approx(spread, rel=0.1)
     assert np.mean([one.value for one in drawn]) == pytest.approx(1, abs=4 * spread / 20)
 

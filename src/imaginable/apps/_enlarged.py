@@ -71,7 +71,7 @@ def enlarged(models: Mapping[str, Model], asked: Asked) -> Contest:
 
 def _makers(models: Mapping[str, Model]) -> dict[str, Translator]:
     """One for every stage of every model: `NAME pixel`, `NAME sharp`; plain NAME where there are no stages."""
-    found = {}
+    found: dict[str, Translator] = {}
     for name, model in models.items():
         translator = _translator.of(model, "upscale", TILE)
         stages = cast(Enlarges, model.method).stages
@@ -168,7 +168,8 @@ def _read(chosen: list[str], model: Model, asked: Asked) -> Iterator[tuple[str, 
 def _small(original: np.ndarray, degradation: Degradation, seed: int) -> np.ndarray:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return images.to_uint8(degradation(images.to_float(original[None])))[0]
+        small: np.ndarray = images.to_uint8(degradation(images.to_float(original[None])))[0]
+    return small
 
 
 def _middle(picture: np.ndarray, side: int) -> np.ndarray:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from imaginable.apps import _features
 from imaginable.apps._contest import Asked, Contest, Entry, bytes_of, entry
-from imaginable.apps._fillers import Filler, filler
+from imaginable.apps._fillers import Fill, filler
 from imaginable.apps._items import Items
 from imaginable.apps._rows import Figure
 from imaginable.apps._translated import BLOCK, PAIRED, SHOWN, by_key, paired_distances
@@ -33,7 +33,7 @@ OUTSIDE = Figure("changed", "pixels changed outside the hole", "lower")
 def inpainted(models: Mapping[str, Model], items: Items, asked: Asked) -> Contest:
     """The mean of what is known, the nearest known pixel, and the models, the first of which it is about."""
     extractor = _features.choose(asked.features, items.options, items.dataset, asked.inception, asked.say)
-    fillers: dict[str, tuple[Filler, Model | None]] = {"mean": (mean_fill, None), "nearest": (nearest_fill, None)}
+    fillers: dict[str, tuple[Fill, Model | None]] = {"mean": (mean_fill, None), "nearest": (nearest_fill, None)}
     fillers |= {name: (filler(model, asked.seed), model) for name, model in models.items()}
     shapes = cast(Fills, next(iter(models.values())).method).holes
     index, holes, source = _holes(items, shapes, asked)
@@ -83,7 +83,7 @@ def _holes(items: Items, shapes: Shapes, asked: Asked) -> tuple[np.ndarray, np.n
     """Indices of the items with a hole, the holes, bool (n, h, w), and where they come from."""
     masks = items.dataset.masks
     if masks is None:
-        drawn = np.concatenate(list(_drawn(len(items), *items.dataset.spec.shape[1:], shapes, asked.seed)))
+        drawn = np.concatenate(list(_drawn(len(items), items.dataset.spec.shape, shapes, asked.seed)))
         named = "rectangles and strokes" if shapes == "both" else shapes
         return items.index, drawn, f"{named} as in training, drawn with seed {asked.seed}"
     holes = masks[items.index][..., 0] >= 128
@@ -96,7 +96,8 @@ def _holes(items: Items, shapes: Shapes, asked: Asked) -> tuple[np.ndarray, np.n
     return items.index[usable], holes[usable], f"the masks of {asked.masks}"
 
 
-def _drawn(n: int, height: int, width: int, shapes: Shapes, seed: int) -> Iterator[np.ndarray]:
+def _drawn(n: int, shape: tuple[int, ...], shapes: Shapes, seed: int) -> Iterator[np.ndarray]:
+    _, height, width = shape
     for at in range(0, n, BLOCK):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seeds.derive(seed, "holes", at))
@@ -104,7 +105,7 @@ def _drawn(n: int, height: int, width: int, shapes: Shapes, seed: int) -> Iterat
 
 
 def _filled(
-    fill: Filler, model: Model | None, items: Items, index: np.ndarray, holes: np.ndarray
+    fill: Fill, model: Model | None, items: Items, index: np.ndarray, holes: np.ndarray
 ) -> tuple[np.ndarray, int]:
     """uint8 pictures, and how many pixels changed that were known."""
     parts, changed = [], 0

@@ -74,7 +74,7 @@ def load(run: Path, task: Task, tile: int, to: str | None = None) -> Translator:
 def refuse_other(model: Model, task: Task, run: Path) -> None:
     """Raises UserError, saying what it can, for a model that is for another task."""
     if not isinstance(model.method, Translates) or model.method.task != task:
-        raise UserError(f"{run}: {model.name} does not {task}; it can {_abilities(model)}")
+        raise UserError(f"{run}: {model.name} does not {task}; it can {abilities(model)}")
 
 
 def of(model: Model, task: Task, tile: int, to: str | None = None) -> Translator:
@@ -123,7 +123,7 @@ def _third(advance: Advance, channel: int) -> Advance:
     return lambda share: advance((channel + share) / 3)
 
 
-def _abilities(model: Model) -> str:
+def abilities(model: Model) -> str:
     if isinstance(model.method, Translates):
         return model.method.task
     verbs = {
