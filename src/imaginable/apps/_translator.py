@@ -124,6 +124,7 @@ def _third(advance: Advance, channel: int) -> Advance:
 
 
 def abilities(model: Model) -> str:
+    """What is to be done with it, in verbs."""
     if isinstance(model.method, Translates):
         return model.method.task
     verbs = {
