@@ -132,7 +132,7 @@ def _measured(chosen: list[str], makers: Mapping[str, Translator], model: Model,
     found, method = _Found(), cast(Enlarges, model.method)
     degradation, factor = method.degradation, method.factor
     with Counter(len(chosen), asked.say) as counter:
-        for number_, (name, picture) in enumerate(_read(chosen, model, asked)):
+        for position, (name, picture) in enumerate(_read(chosen, model, asked)):
             original = picture.on(_translator.ground_of(picture, model))
             height, width = (side // factor * factor for side in original.shape[:2])
             if min(height, width) < max(SMALLEST, 2 * factor):
@@ -149,7 +149,7 @@ def _measured(chosen: list[str], makers: Mapping[str, Translator], model: Model,
                 found.show(maker, one)
             found.show("the original", original)
             found.numbers["the original"]["energy"] += sharpness.fine_energy(original[None]).tolist()
-            counter.show(number_ + 1)
+            counter.show(position + 1)
     if not found.crops:
         raise UserError(f"{asked.data}: no picture in it can be measured")
     return found

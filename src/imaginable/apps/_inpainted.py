@@ -14,6 +14,8 @@ from imaginable.apps import _features
 from imaginable.apps._contest import Asked, Contest, Entry, bytes_of, entry
 from imaginable.apps._fillers import Fill, filler
 from imaginable.apps._items import Items
+from imaginable.apps._pictures import Say
+from imaginable.apps._progress import Counter
 from imaginable.apps._rows import Figure
 from imaginable.apps._translated import BLOCK, PAIRED, SHOWN, by_key, paired_distances
 from imaginable.core import seeds
@@ -41,7 +43,7 @@ def inpainted(models: Mapping[str, Model], items: Items, asked: Asked) -> Contes
     features = extractor.features(real)
     makers, sheet = {}, {"with holes": _grey(real[:SHOWN], holes[:SHOWN])}
     for name, (fill, model) in fillers.items():
-        made, changed = _filled(fill, model, items, index, holes)
+        made, changed = _filled(fill, model, items, index, holes, asked.say)
         sheet[name] = made[:SHOWN]
         makers[name] = by_key(
             [
@@ -105,16 +107,18 @@ def _drawn(n: int, shape: tuple[int, ...], shapes: Shapes, seed: int) -> Iterato
 
 
 def _filled(
-    fill: Fill, model: Model | None, items: Items, index: np.ndarray, holes: np.ndarray
+    fill: Fill, model: Model | None, items: Items, index: np.ndarray, holes: np.ndarray, say: Say
 ) -> tuple[np.ndarray, int]:
     """uint8 pictures, and how many pixels changed that were known."""
     parts, changed = [], 0
-    for at in range(0, len(index), BLOCK):
-        x = items.dataset.batch(index[at : at + BLOCK]).x
-        hole = torch.from_numpy(holes[at : at + BLOCK, None]).float()
-        made = fill(x, hole)
-        changed += int(((made != x).any(1, keepdim=True) & (hole == 0)).sum())
-        parts.append(bytes_of(made, model))
+    with Counter(len(index), say) as counter:  # codes are searched for minutes
+        for at in range(0, len(index), BLOCK):
+            x = items.dataset.batch(index[at : at + BLOCK]).x
+            hole = torch.from_numpy(holes[at : at + BLOCK, None]).float()
+            made = fill(x, hole)
+            changed += int(((made != x).any(1, keepdim=True) & (hole == 0)).sum())
+            parts.append(bytes_of(made, model))
+            counter.show(at + len(x))
     return np.concatenate(parts), changed
 
 
