@@ -324,6 +324,9 @@ def test_requests_that_cannot_be_met_are_refused_in_one_line(
         ((tmp_path / "nowhere", "digits"), "nowhere: no model here"),
         ((grey, "gaussians"), "gaussians: points 2, and vae was trained on images 1x16x16"),
         ((points, "digits"), "and vae was trained on points 2"),
+        ((grey, "digits", "--beside", grey), "--beside: vae makes no pictures of pictures"),
+        ((grey, "digits", "--masks", tmp_path), "--masks: vae makes no pictures of pictures"),
+        ((grey, "digits", "--side-by-side"), "--side-by-side: vae makes no pictures of pictures"),
         ((grey, "digits", "--out", tmp_path), "must end in .json"),
         ((grey, "digits", "--out", tmp_path / "found.html"), "must end in .json"),
     ]:

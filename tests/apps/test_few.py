@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from imaginable.apps import _enlarged
+from imaginable.apps import _small
 from imaginable.apps._few import said
 from imaginable.core.types import DataSpec
 from imaginable.methods.dcgan import Dcgan
@@ -33,6 +33,6 @@ def test_nothing_is_said_of_many_pictures_or_points_or_of_a_choice_that_was_made
 
 def test_who_learns_to_enlarge_from_enlarged_pictures_is_told() -> None:
     manifest = {"items": 9, "sizes": {"128x128": 3, "200x64": 4, "90x500": 2}}
-    assert _enlarged.said(Srgan(), 128, manifest).startswith("6 of 9 pictures have fewer than 128 pixels on a side")
-    assert not _enlarged.said(Srgan(), 64, manifest)
-    assert not _enlarged.said(Vae(), 128, manifest)
+    assert _small.said(Srgan(), 128, manifest).startswith("6 of 9 pictures have fewer than 128 pixels on a side")
+    assert not _small.said(Srgan(), 64, manifest)
+    assert not _small.said(Vae(), 128, manifest)

@@ -16,7 +16,6 @@ from imaginable import model as models
 from imaginable.apps import train as trains
 from imaginable.apps.directions import directions
 from imaginable.apps.encode import encode
-from imaginable.apps.evaluate import evaluate
 from imaginable.apps.info import info
 from imaginable.apps.invert import invert
 from imaginable.apps.reconstruct import reconstruct
@@ -126,7 +125,6 @@ def test_verbs_of_codes_refuse_it(trained: tuple[Job[Any], Dataset], tmp_path: P
         "encode": lambda: encode(run, str(picture), out=tmp_path / "out.npz"),
         "invert": lambda: invert(run, str(picture)),
         "directions": lambda: directions(run),
-        "evaluate": lambda: evaluate(run, "sneakers"),
     }
     for verb in refused.values():
         with pytest.raises(UserError, match="makes pictures of pictures"):

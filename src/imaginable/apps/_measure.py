@@ -163,9 +163,14 @@ def refuse_unmeasured(model: Model, run: Path) -> None:
     """Raises UserError for a model with weights that are no numbers, or that has neither samples nor codes."""
     if isinstance(model.method, Translates):
         raise UserError(
-            f"{run}: {model.name} makes pictures of pictures, and samples and reconstructions are what is measured; "
-            "its sheets in samples/ show what it makes of held-out pictures"
+            f"{run}: {model.name} makes pictures of pictures, and compare looks at samples and codes; "
+            f"for these there is\nimaginable evaluate {run} DATA --beside RUN"
         )
+    refuse_no_numbers(model, run)
+
+
+def refuse_no_numbers(model: Model, run: Path) -> None:
+    """Raises UserError for a model with weights that are none."""
     if not all(bool(value.isfinite().all()) for value in model.trained.networks.state_dict().values()):
         raise UserError(f"{run}: the model has weights that are no numbers, so nothing can be measured of it")
 

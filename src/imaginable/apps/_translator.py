@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, cast
+from typing import Literal, cast
 
 import numpy as np
 import torch
@@ -16,19 +16,13 @@ from imaginable.apps._tiles import Advance, Tiling, through
 from imaginable.core.errors import UserError
 from imaginable.data import images
 from imaginable.data.whole import Whole
-from imaginable.methods._method import Decodes, Encodes, Samples, Translates
+from imaginable.methods._method import Decodes, Encodes, Enlarges, Samples, Translates
 from imaginable.model import Model
 
 Task = Literal["translate", "upscale", "inpaint"]
 TILE = 512
 """pixels on a side of the result that are made at once"""
 SMALLEST_TILE = 32
-
-
-class Enlarges(Translates, Protocol):
-    """What a method whose task is "upscale" also has."""
-
-    factor: int
 
 
 @dataclass(frozen=True)
@@ -73,9 +67,19 @@ class Translator:
 def load(run: Path, task: Task, tile: int, to: str | None = None) -> Translator:
     """The run's model, ready for a task. Raises UserError, saying what it can, for a model that is for another."""
     model = models.load(run)
-    method, spec = model.method, model.trained.spec
-    if not isinstance(method, Translates) or method.task != task:
-        raise UserError(f"{run}: {model.name} does not {task}; it can {_abilities(model)}")
+    refuse_other(model, task, run)
+    return of(model, task, tile, to)
+
+
+def refuse_other(model: Model, task: Task, run: Path) -> None:
+    """Raises UserError, saying what it can, for a model that is for another task."""
+    if not isinstance(model.method, Translates) or model.method.task != task:
+        raise UserError(f"{run}: {model.name} does not {task}; it can {abilities(model)}")
+
+
+def of(model: Model, task: Task, tile: int, to: str | None = None) -> Translator:
+    """A model of that task, ready for it."""
+    method, spec = cast(Translates, model.method), model.trained.spec
     if tile < SMALLEST_TILE:
         raise UserError(f"--tile {tile}: at least {SMALLEST_TILE} pixels")
     if to is not None and spec.kind != "domains":
@@ -119,7 +123,8 @@ def _third(advance: Advance, channel: int) -> Advance:
     return lambda share: advance((channel + share) / 3)
 
 
-def _abilities(model: Model) -> str:
+def abilities(model: Model) -> str:
+    """What is to be done with it, in verbs."""
     if isinstance(model.method, Translates):
         return model.method.task
     verbs = {

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from imaginable import model as models
-from imaginable.apps import _comparison, _features, _items, _speed
+from imaginable.apps import _beside, _comparison, _features, _items, _speed
 from imaginable.apps._comparison import Comparison, Section
 from imaginable.apps._measure import Measured, refuse_unmeasured
 from imaginable.apps._pictures import Say
@@ -16,7 +16,6 @@ from imaginable.apps._rows import Figure, Row, writable
 from imaginable.apps._stability import History, spread_over_seeds
 from imaginable.core import files
 from imaginable.core.errors import UserError
-from imaginable.model import Model
 from imaginable.training.run import Run
 
 _SECTIONS = {
@@ -58,10 +57,10 @@ def compare(
     folders = [folder for run in runs for folder in _with_seeds(Path(run))]
     if len(folders) < 2:
         raise UserError("compare takes two runs or more: imaginable compare RUN RUN --data DATA")
-    loaded = dict(zip(_names(folders), (models.load(folder) for folder in folders), strict=True))
+    loaded = dict(zip(_beside.names(folders, "compare"), map(models.load, folders), strict=True))
     for folder, model in zip(folders, loaded.values(), strict=True):
         refuse_unmeasured(model, folder)
-    _refuse_unlike(loaded)
+    _beside.refuse_unlike(loaded)
     first = next(iter(loaded.values()))
     items = _items.choose(first, data, n, everything=everything, binarise=binarise, seed=seed, say=say)
     extractor = _features.choose(features, items.options, items.dataset, inception, say)
@@ -84,33 +83,6 @@ def _with_seeds(folder: Path) -> list[Path]:
     """The run itself, or the runs of a folder of seeds."""
     seeds = sorted(folder.glob("seed-*"), key=lambda path: (len(path.name), path.name))
     return [folder] if (folder / "job.yaml").exists() or not seeds else seeds
-
-
-def _names(folders: Sequence[Path]) -> list[str]:
-    """The last part of each path, or more of it where that is not enough to tell them apart."""
-    for parts in range(1, 10):
-        names = ["/".join(folder.resolve().parts[-parts:]) for folder in folders]
-        if len(set(names)) == len(names):
-            return names
-    raise UserError("compare: a run is named twice; name each once")
-
-
-def _refuse_unlike(loaded: dict[str, Model]) -> None:
-    """Models that see different pictures would be measured on different data."""
-    (name, first), *others = ((name, _sees(model)) for name, model in loaded.items())
-    for other, sees in others:
-        if sees != first:
-            raise UserError(
-                f"{name} was trained on {first}, and {other} on {sees}: they cannot be measured on the same items"
-            )
-
-
-def _sees(model: Model) -> str:
-    """What a model takes, prepared how."""
-    spec, about = model.trained.spec, model.about
-    fit, background = about.get("fit", "crop"), about.get("background", "white")
-    ready = f" (--fit {fit} --background {background})" if spec.kind == "images" else ""
-    return f"{spec.kind} {'x'.join(map(str, spec.shape))}{ready}{' --binarise' if about.get('binarise') else ''}"
 
 
 def _rows(measured: dict[str, Measured], histories: dict[str, History], say: Say) -> dict[str, list[Row]]:

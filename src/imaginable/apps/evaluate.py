@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ import numpy as np
 from torch import Tensor
 
 from imaginable import model as models
-from imaginable.apps import _features, _items, _page, _pictured
+from imaginable.apps import _contests, _features, _items, _page, _pictured
+from imaginable.apps._contest import Asked
 from imaginable.apps._items import Items
 from imaginable.apps._measure import Measured, refuse_unmeasured, why_no_bits
 from imaginable.apps._pictures import Say
@@ -20,7 +21,7 @@ from imaginable.apps._reference import Reference
 from imaginable.apps._rows import table, writable
 from imaginable.core import files, seeds
 from imaginable.core.errors import UserError
-from imaginable.methods._method import Bounds, Decodes, Encodes, Quantises
+from imaginable.methods._method import Bounds, Decodes, Encodes, Quantises, Translates
 from imaginable.metrics.likelihood import Bounds as Bounded
 from imaginable.metrics.likelihood import bits_per_dimension, bounds, mean_and_error
 from imaginable.metrics.reconstruction import mean_squared_error, peak_signal_to_noise, quantised
@@ -43,6 +44,9 @@ def evaluate(
     items: int = 1000,
     everything: bool = False,
     binarise: bool = False,
+    beside: Sequence[Path] = (),
+    masks: str | None = None,
+    side_by_side: bool = False,
     seed: int = 0,
     out: Path | None = None,
     say: Say = print,
@@ -57,6 +61,10 @@ def evaluate(
     most so many. everything: choose among all of DATA, not its held-out items only: for data the model was not
     trained on. binarise: black and white pictures, drawn once, as a model trained with --binarise gets in any case.
     seed: of the choice of items and of the samples. out: where else to write evaluation.json and what goes beside it.
+    Models that make pictures of pictures are measured on what they make, beside what anybody could do without them.
+    beside: further runs for the same task, such as one without a critic; to fill holes, also any model with codes.
+    masks: of inpainting, a folder or zip of holes by the pictures' names, in place of drawn ones. side_by_side: every
+    picture of DATA is a pair, A left and B right.
     Returns what is written.
     """
     for flag, value in (("--n", n), ("--samples", samples), ("--items", items)):
@@ -65,6 +73,13 @@ def evaluate(
     path = out or Path(run) / "evaluation.json"
     before = _before(path)
     model = models.load(run)
+    asked = Asked(Path(run), data, beside, n, features, inception, everything, masks, side_by_side, seed, say)
+    if isinstance(model.method, Translates):
+        why = f"{model.name} makes pictures of pictures"
+        asked.refuse(why, likelihood=likelihood, compression=compression, binarise=binarise)
+        return _finish(before, _contests.measure(model, asked, path.with_suffix(".html")), path, say)
+    why = f"{model.name} makes no pictures of pictures (compare measures several models)"
+    asked.refuse(why, beside=bool(beside), masks=masks is not None, side_by_side=side_by_side)
     refuse_unmeasured(model, run)
     most = items if likelihood or compression else n
     chosen = _items.choose(model, data, most, everything=everything, binarise=binarise, seed=seed, say=say)
@@ -81,6 +96,11 @@ def evaluate(
         page = path.with_suffix(".html")
         files.write_text(page, _page.page(f"{model.origin()}, measured", [_article(measured)]))
         say(f"pictures: {page}")
+    return _finish(before, found, path, say)
+
+
+def _finish(before: dict[str, Any], found: dict[str, Any], path: Path, say: Say) -> dict[str, Any]:
+    """Writes what was found beside what was there, and returns it."""
     files.write_text(path, json.dumps(writable({**before, **found}), indent=1, allow_nan=False))
     say(f"written to {path}")
     return found

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from imaginable import model as models
-from imaginable.apps import _enlarged, _few, _priors
+from imaginable.apps import _few, _priors, _small
 from imaginable.apps import report as reports
 from imaginable.apps._pictures import Say
 from imaginable.apps._progress import Display
@@ -86,7 +86,7 @@ def execute(
         Run(job.folder).refuse_existing()
     dataset = load_data(job, say)
     say(describe(job, dataset))
-    advice = _few.said(job.method, dataset.spec), _enlarged.said(job.method, dataset.spec.shape[-1], dataset.manifest)
+    advice = _few.said(job.method, dataset.spec), _small.said(job.method, dataset.spec.shape[-1], dataset.manifest)
     for line in filter(None, advice):
         say(line)
     if budget is not None:

@@ -37,6 +37,18 @@ class DataSpec:
         """Numbers in one item."""
         return int(torch.Size(self.shape).numel())
 
+    @property
+    def shapes(self) -> tuple[tuple[int, ...], ...]:
+        """That of an item, or of one of A and one of B."""
+        if self.target_shape is None or self.kind not in ("pairs", "domains"):
+            return (self.shape,)
+        return self.shape, self.target_shape
+
+    @property
+    def said(self) -> str:
+        """For a person: `pairs 3x64x64 and 1x64x64`."""
+        return f"{self.kind} {' and '.join('x'.join(map(str, shape)) for shape in self.shapes)}"
+
 
 @dataclass(frozen=True)
 class Batch:

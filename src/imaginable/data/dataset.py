@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -101,6 +101,22 @@ class Dataset:
         if self.targets is None:
             raise ValueError("this data has no targets")
         return _tensors(self.targets[index], mirrored)
+
+    def only_b(self) -> Dataset:
+        """B of pairs or of domains, as a data set of single pictures."""
+        if self.targets is None or self.spec.target_shape is None:
+            raise ValueError("this data has no targets")
+        domains = self.spec.kind == "domains"
+        train, held_out = (self.target_train, self.target_held_out) if domains else (self.train, self.held_out)
+        spec = DataSpec("images", self.spec.target_shape, count=len(train))
+        n = len(self.targets)
+        labels, factors = np.full(n, -1, dtype=np.int64), np.zeros((n, 0), dtype=np.float32)
+        return Dataset(spec, self.targets, labels, factors, self.target_names, train, held_out, self.manifest)
+
+    def only_a(self) -> Dataset:
+        """A of them, likewise."""
+        spec = replace(self.spec, kind="images", target_shape=None)
+        return replace(self, spec=spec, targets=None, target_names=())
 
 
 def _tensors(raw: np.ndarray, mirrored: np.ndarray | None) -> Tensor:

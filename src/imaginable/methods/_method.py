@@ -22,6 +22,8 @@ from imaginable.core.errors import UserError, nearest
 from imaginable.core.optimizers import Optimizer
 from imaginable.core.sizes import Sizes
 from imaginable.core.types import Batch, DataSpec, Kind, Loss, Progress
+from imaginable.nn.degrade import Degradation
+from imaginable.nn.holes import Shapes
 
 N = TypeVar("N", bound=nn.Module)
 
@@ -203,7 +205,7 @@ class Translates(Protocol):
     """Makes pictures of pictures.
 
     task: which of the verbs it is for. multiple: its networks take any height and width that is one of this.
-    A method whose task is "upscale" also has `factor`, how many times as large the result is on a side.
+    A method whose task is "upscale" also is `Enlarges`, one whose task is "inpaint" `Fills`.
     """
 
     task: ClassVar[Literal["translate", "upscale", "inpaint"]]
@@ -215,6 +217,27 @@ class Translates(Protocol):
         upscale: (n, c, h, w) to (n, c, f h, f w) for any h, w. inpaint: pixels outside the hole (n, 1, h, w), 1 = to
         be filled, come back unchanged. to: "a" or "b", of a method that knows both ways ("b" without it).
         """
+
+
+class Enlarges(Translates, Protocol):
+    """factor: how many times as large the result is on a side. degradation: how what it learned from was made small.
+    stages: what `to` of `translate` may be, the last one without it; empty where it is not looked at."""
+
+    @property
+    def factor(self) -> int: ...
+
+    @property
+    def degradation(self) -> Degradation: ...
+
+    @property
+    def stages(self) -> tuple[str, ...]: ...
+
+
+class Fills(Translates, Protocol):
+    """holes: the shapes of those that it learned from, where the data brought none."""
+
+    @property
+    def holes(self) -> Shapes: ...
 
 
 def name_of(method: Method[Any]) -> str:

@@ -234,6 +234,10 @@ class Srgan(Method[SrganNetworks]):
     def degradation(self) -> Degradation:
         return Degradation(self.factor, self.blur, self.noise, self.jpeg)
 
+    @property
+    def stages(self) -> tuple[str, ...]:
+        return ("pixel",) if self.pixel_share == 1 else ("pixel", "sharp")
+
     def distance(self, x: Tensor, made: Tensor) -> Tensor:
         """Mean error of a number, ()."""
         return F.l1_loss(made, x) if self.error == "absolute" else F.mse_loss(made, x)

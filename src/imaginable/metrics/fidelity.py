@@ -3,8 +3,8 @@
 They measure on luma and leave a border out, because methods treat borders differently: with other conventions other
 figures come out, so `convention` says it beside them.
 
-Both functions take uint8 arrays (n, h, w, c), c = 1 or 3, and compare them picture by picture. They raise ValueError
-for arrays of another kind or of different shapes, and Undefined where the border leaves too little.
+All functions of two take uint8 arrays (n, h, w, c), c = 1 or 3, and compare them picture by picture. They raise
+ValueError for arrays of another kind or of different shapes, and Undefined where the border leaves too little.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ BORDER = 4
 def convention(channel: Channel = "y", border: int = BORDER) -> str:
     """For a line beside the figures."""
     named = "luma (Y of BT.601, 16 to 235, not rounded)" if channel == "y" else "all channels"
-    return f"{named}, range 255, {border} pixels at every border left out"
+    left_out = f"{border} pixels at every border" if border else "no border"
+    return f"{named}, range 255, {left_out} left out"
 
 
 def paired_peak_signal_to_noise(first: Array, second: Array, channel: Channel = "y", border: int = BORDER) -> Array:
@@ -45,6 +46,11 @@ def paired_peak_signal_to_noise(first: Array, second: Array, channel: Channel = 
 def paired_structural_similarity(first: Array, second: Array, channel: Channel = "y", border: int = BORDER) -> Array:
     """Structural similarity of each pair, (n,), as `structural_similarity` has it, of luma or of all channels."""
     return _paired(lambda x, y: similarity(x, y)[0], first, second, channel, border, WINDOW)
+
+
+def paired_absolute_error(first: Array, second: Array) -> Array:
+    """Mean absolute difference of each pair, all channels and no border left out, (n,), of pixels in [-1, 1]."""
+    return _paired(lambda x, y: np.abs(x - y).mean((1, 2, 3)) / 127.5, first, second, "rgb", 0, 1)
 
 
 def luma(pictures: Array) -> Array:

@@ -10,12 +10,12 @@ training items score against held-out ones of the same numbers, so only figures 
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numpy as np
 
 from imaginable.metrics._distances import same_width, slices
+from imaginable.metrics.estimate import Estimate
 from imaginable.metrics.score import Array, Score, Undefined, finite
 
 
@@ -40,6 +40,11 @@ def frechet_distance(first: Array, second: Array) -> Score:
 
     Undefined where n or m is at most d: the covariances would be singular. n of the score: that of the smaller set.
     """
+    return frechet_estimate(first, second).score
+
+
+def frechet_estimate(first: Array, second: Array) -> Estimate:
+    """The same with φ of both sets. Of pairs, (x_i, y_i) one item, it is the estimate's `together`."""
     first, second = finite(first), finite(second)
     d, n = same_width(first, second), min(len(first), len(second))
     if n <= d:
@@ -50,9 +55,8 @@ def frechet_distance(first: Array, second: Array) -> Score:
     one, two = moments(first), moments(second)
     to_first, to_second = _transports(one.covariance, two.covariance)
     shift = one.mean - two.mean
-    variance = _variance(first, one.mean, shift, to_second) / len(first)
-    variance += _variance(second, two.mean, -shift, to_first) / len(second)
-    return Score(frechet_of_moments(*one, *two), math.sqrt(variance), n)
+    influence = _influence(first, one.mean, shift, to_second), _influence(second, two.mean, -shift, to_first)
+    return Estimate(frechet_of_moments(*one, *two), influence)
 
 
 def frechet_of_moments(mean1: Array, covariance1: Array, mean2: Array, covariance2: Array) -> float:
@@ -98,10 +102,10 @@ def _transports(covariance1: Array, covariance2: Array) -> tuple[Array, Array]:
     return factor1 @ (left[:, kept] / scale), factor2 @ (right[kept].T / scale)
 
 
-def _variance(features: Array, mean: Array, shift: Array, root: Array) -> float:
-    """Of φ(x) = 2 shift·x + |x|² - |rootᵀ x|² over the items x, taken from their mean."""
+def _influence(features: Array, mean: Array, shift: Array, root: Array) -> Array:
+    """φ(x) = 2 shift·x + |x|² - |rootᵀ x|² of the items x, taken from their mean, but for a constant, (n,)."""
     influence = np.empty(len(features))
     for rows in slices(len(features)):
         x = features[rows] - mean
         influence[rows] = 2 * x @ shift + np.square(x).sum(1) - np.square(x @ root).sum(1)
-    return float(influence.var(ddof=1))
+    return influence

@@ -13,11 +13,13 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from imaginable.metrics.estimate import Estimate, ratio_of
 from imaginable.metrics.pictures import alike, blocks, checked
 from imaginable.metrics.score import Array, Score, Undefined
 
 FINE = 0.25  # cycles a pixel, half the Nyquist frequency: detail of under four pixels a period
 LEAST_SIZE = 8  # pixels: in smaller ones the window's own width reaches from the mean to FINE
+ROUNDING = 1 / 12  # power of rounding to whole grey levels, at every frequency
 NOTHING = 1e-20  # squared grey levels: far above rounding, far below one grey level of one pixel
 
 
@@ -52,25 +54,46 @@ def sharpness(samples: Array, real: Array) -> Score:
     Raises ValueError for different sizes or channels; Undefined for fewer than 2 pictures a set, pictures of under
     8 pixels, and real ones without any fine detail.
     """
+    return sharpness_estimate(samples, real).score
+
+
+def sharpness_estimate(samples: Array, real: Array) -> Estimate:
+    """The same with what each picture moves it by."""
     alike(samples, real)
     _refuse_tiny(real)
     n = min(len(samples), len(real))
     if n < 2:
         raise Undefined(f"sharpness needs at least 2 samples and 2 real pictures, not {len(samples)} and {len(real)}")
-    above, below = _fine_energy(samples), _fine_energy(real)
+    return ratio_of_energies(fine_energy(samples), fine_energy(real))
+
+
+def ratio_of_energies(above: Array, below: Array) -> Estimate:
+    """Sharpness from the `fine_energy` of samples and of real pictures, whose sizes may differ."""
     if below.mean() < NOTHING:
         raise Undefined("the real pictures are flat: without fine detail in them there is no sharpness to compare with")
-    ratio = above.mean() / below.mean()
-    variance = above.var(ddof=1) / len(above) + ratio**2 * below.var(ddof=1) / len(below)
-    return Score(float(ratio), float(np.sqrt(variance) / below.mean()), n)
+    return ratio_of(above, below)
 
 
-def _fine_energy(pictures: Array) -> Array:
-    """(n,) in squared grey levels."""
-    _, height, width, _ = pictures.shape
+def fine_energy(pictures: Array) -> Array:
+    """Mean power of each picture beyond 0.25 cycles a pixel, corners included, (n,) in squared grey levels."""
+    _, height, width, _ = checked(pictures).shape
+    _refuse_tiny(pictures)
     counts = np.where(_frequency(height, width) > FINE, _counts(height, width), 0)
     shares = (counts / counts.sum()).ravel()
     return np.concatenate([block.reshape(len(block), -1) @ shares for block in _powers(pictures)])
+
+
+def spectral_distance(first: Array, second: Array) -> Array:
+    """How far apart the spectra of two pictures are, of each pair in dB, (n,): 0 where they are the same.
+
+        ( mean over frequencies of (10 log₁₀ P / Q)² )^½
+
+    P and Q the radially averaged powers (see `spectrum`), each with that of rounding added, below which a picture says
+    nothing. It does not see whether the detail is in the right place.
+    """
+    (_, one), (_, two) = spectrum(first), spectrum(second)
+    decibels = 10 * np.log10((one + ROUNDING) / (two + ROUNDING))
+    return np.asarray(np.sqrt(np.square(decibels).mean(1)))
 
 
 def _powers(pictures: Array) -> Iterator[Array]:
