@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import shutil
 import subprocess
@@ -15,7 +16,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from imaginable.apps import _features, _networks
+from imaginable.apps import _features, _networks, _sides
 from imaginable.apps._features import Extractor, Kind, choose
 from imaginable.apps._progress import Display
 from imaginable.core.errors import UserError
@@ -264,3 +265,74 @@ def random_weights() -> dict[str, Tensor]:
         else:
             found[name] = torch.zeros(shape) if name.endswith(("bias", "mean")) else torch.ones(shape)
     return found
+
+
+# ---- two sides
+
+
+def two_sides(held_out: int = 30) -> Dataset:
+    """Pairs: A has a bright upper half, B a dark one, so that both sides and turns can be told."""
+    n, size = 150, 16
+    random = np.random.default_rng(0)
+    a = np.zeros((n, size, size, 1), np.uint8)
+    a[:, : size // 2] = 200
+    a += random.integers(0, 50, a.shape, dtype=np.uint8)
+    every = np.arange(n)
+    spec = DataSpec("pairs", (1, size, size), target_shape=(1, size, size), count=n - held_out)
+    empty = np.zeros((n, 0), np.float32)
+    names = tuple(map(str, every))
+    cut = n - held_out
+    labels = np.full(n, -1)
+    manifest = {"digest": "two sides"}
+    return Dataset(
+        spec, a, labels, empty, names, every[:cut], every[cut:], manifest, targets=255 - a, target_names=names
+    )
+
+
+def test_sides_are_told_apart_in_every_turn(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    short(monkeypatch, 15_000)
+    said: list[str] = []
+    data = two_sides()
+    extractor = _features.between("auto", DataOptions("two"), data, data.only_b(), None, said.append)
+    assert extractor.name == "sides"
+    assert extractor.figure("KD") == "KD-sides"
+    a, b = extractor.features(data.items[data.held_out]), extractor.features(data.targets[data.held_out])
+    again = extractor.features(data.targets[data.train[:30]])
+    between = np.square(a.mean(0) - b.mean(0)).sum()
+    within = np.square(again.mean(0) - b.mean(0)).sum()
+    assert between > 20 * within
+
+
+def test_turned_pictures_keep_their_part(place: Path) -> None:
+    data = two_sides()
+    turned = _sides.turned(data)
+    assert len(turned.train) == 8 * 120
+    assert len(turned.held_out) == 8 * 30
+    assert turned.spec.count == 240
+    for item, label in ((0, 0), (150, 1), (5 * 150, 5)):
+        side = data.items if label < 4 else data.targets
+        assert side is not None
+        assert turned.labels[item] == label
+        assert np.array_equal(turned.items[item], np.rot90(side[0], label % 4))
+
+
+@pytest.mark.parametrize("kind", ["auto", "sides"])
+def test_sides_of_other_channels_have_no_features_of_both(place: Path, kind: Kind) -> None:
+    data = two_sides()
+    assert data.targets is not None
+    coloured = dataclasses.replace(
+        data,
+        spec=dataclasses.replace(data.spec, target_shape=(3, 16, 16)),
+        targets=data.targets.repeat(3, axis=3),
+    )
+    if kind == "sides":
+        with pytest.raises(UserError, match="two sides of other channels; use --features random"):
+            _features.between(kind, DataOptions("two"), coloured, coloured.only_b(), None, print)
+    else:
+        found = _features.between(kind, DataOptions("two"), coloured, coloured.only_b(), None, print)
+        assert found.name == "random"
+
+
+def test_single_pictures_have_no_sides(place: Path) -> None:
+    with pytest.raises(UserError, match="--features sides"):
+        chosen(kind="sides")

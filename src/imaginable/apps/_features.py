@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from imaginable.apps import _networks
+from imaginable.apps import _networks, _sides
 from imaginable.apps._pictures import Say
 from imaginable.core import config
 from imaginable.core.errors import UserError
@@ -23,7 +23,7 @@ from imaginable.methods._classifier import Classifier
 from imaginable.networks.features import RandomFeatures
 from imaginable.training.job import Job, Training
 
-Kind = Literal["auto", "classifier", "random", "inception"]
+Kind = Literal["auto", "classifier", "sides", "random", "inception"]
 
 TRAINING = Training(images=75_000, batch=128)
 """of a classifier, at most"""
@@ -83,6 +83,8 @@ def choose(kind: Kind, options: DataOptions, dataset: Dataset, inception: Path |
         return Extractor("points", "the points' own coordinates", None)
     if inception is not None and kind not in ("auto", "inception"):
         raise UserError(f"--inception names weights, and --features {kind} needs none: leave one of them out")
+    if kind == "sides":
+        raise UserError(f"--features sides: {options.source} is not of two sides that are translated; leave it out")
     if kind == "inception" or inception is not None:
         return _inception(inception, say)
     refusal = _why_no_classifier(dataset)
@@ -92,6 +94,28 @@ def choose(kind: Kind, options: DataOptions, dataset: Dataset, inception: Path |
         because = "" if kind == "random" else f" ({options.source} {refusal})"
         return _in_its_unit(_random(dataset.spec.shape[0], because), dataset)
     return _in_its_unit(_classifier(options, dataset, say), dataset)
+
+
+def between(
+    kind: Kind, options: DataOptions, dataset: Dataset, wanted: Dataset, inception: Path | None, say: Say
+) -> Extractor:
+    """For what is made of one side of pairs or domains and belongs to the other, `wanted`.
+
+    auto: sides, a classifier of side and turn (apps/_sides.py), where both have the same channels and enough
+    pictures; the rest as in `choose`.
+    """
+    if kind not in ("auto", "sides") or inception is not None:
+        return choose(kind, options, wanted, inception, say)
+    refusal = "has two sides of other channels" if dataset.spec.shape != dataset.spec.target_shape else ""
+    both = dataset if refusal else _sides.turned(dataset)
+    refusal = refusal or _why_no_classifier(both)
+    if not refusal:
+        found = replace(_classifier(options, both, say), name="sides", head=None)
+        found = replace(found, said=f"{found.said} (of A and B, each in four turns)")
+        return _in_its_unit(found, both)
+    if kind == "sides":
+        raise UserError(f"--features sides: {options.source} {refusal}; use --features random")
+    return choose("auto", options, wanted, inception, say)
 
 
 def _in_its_unit(extractor: Extractor, dataset: Dataset) -> Extractor:
@@ -151,7 +175,7 @@ def _folder(options: DataOptions, dataset: Dataset) -> Path:
 
 
 def _training(dataset: Dataset) -> Training:
-    return replace(TRAINING, images=min(TRAINING.images, max(LEAST_IMAGES, EPOCHS * len(dataset.train))))
+    return replace(TRAINING, images=min(TRAINING.images, max(LEAST_IMAGES, EPOCHS * dataset.spec.count)))
 
 
 def _train(folder: Path, options: DataOptions, dataset: Dataset, say: Say) -> None:

@@ -48,7 +48,7 @@ PAIRED += "\n  that of other makers here only; KD leaves out what an item has in
 def pairs(models: Mapping[str, Model], items: Items, asked: Asked) -> Contest:
     """Identity, where A and B have the same channels, and the models, the first of which it is about."""
     assert items.dataset.targets is not None, "pairs have them"
-    extractor = _features.choose(asked.features, items.options, items.dataset.only_b(), asked.inception, asked.say)
+    extractor = _extractor(items, items.dataset.only_b(), asked)
     given, wanted = items.dataset.items[items.index], items.dataset.targets[items.index]
     made = {"identity": given} if given.shape == wanted.shape else {}
     for name, model in models.items():
@@ -79,7 +79,7 @@ def domains(models: Mapping[str, Model], items: Items, asked: Asked) -> Iterator
     """There and back, each beside the pictures left as they are."""
     for to, given, wanted in (("b", "A", "B"), ("a", "B", "A")):
         side = items.dataset.only_b() if to == "b" else items.dataset.only_a()
-        extractor = _features.choose(asked.features, items.options, side, asked.inception, asked.say)
+        extractor = _extractor(items, side, asked)
         yield _one_way(models, items, to, f"{given} to {wanted}", extractor)  # type: ignore[arg-type]
 
 
@@ -135,6 +135,10 @@ def _unpaired(extractor: Extractor, made: np.ndarray, wanted: np.ndarray, real: 
         entry(Figure("kd", extractor.figure("KD"), "lower"), lambda: kernel_estimate(features, real)),
         entry(SHARPNESS, lambda: sharpness_estimate(made, wanted)),
     ]
+
+
+def _extractor(items: Items, wanted: Dataset, asked: Asked) -> Extractor:
+    return _features.between(asked.features, items.options, items.dataset, wanted, asked.inception, asked.say)
 
 
 # ---- what pairs and fills share

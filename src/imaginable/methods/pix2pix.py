@@ -13,7 +13,8 @@ Differs from the paper: no noise at use, where the paper leaves the dropout on a
 picture always gives the same. Its batch norm on batches of one picture is written as what it is, instance norm, and by
 default it is group norm, which works alike for batches of any size. The U-Net has as many levels as the picture can be
 halved, and the critic's patches are about half the picture (70 pixels from 128 on, as in the paper). The learning rate
-falls to 0 over the second half, as in the authors' later code. No jitter (`--flip` mirrors both of a pair).
+falls to 0 over the second half, as in the authors' later code. Pairs are moved by whole pixels where the paper enlarges
+them and cuts an eighth off: sharp edges stay sharp. (`--flip` mirrors both of a pair.)
 """
 
 from __future__ import annotations
@@ -33,12 +34,14 @@ from imaginable.core.types import Batch, DataSpec, Loss, Progress
 from imaginable.methods._adversarial import drawn
 from imaginable.methods._method import Method, Phase, Trained
 from imaginable.networks.patch_critic import PatchCritic, levels_for
+from imaginable.networks.translator import Translator
 from imaginable.networks.unet import UNet
+from imaginable.nn.moved import moved
 from imaginable.objectives.adversarial import discriminator_loss, nonsaturating_loss
 
 
 class Pix2PixNetworks(nn.Module):
-    def __init__(self, generator: UNet, critic: PatchCritic) -> None:
+    def __init__(self, generator: UNet | Translator, critic: PatchCritic) -> None:
         super().__init__()
         self.generator = generator
         self.critic = critic
@@ -61,6 +64,11 @@ class Pix2Pix(Method[Pix2PixNetworks]):
         "paper": {"norm": "instance"},
     }
 
+    network: Literal["unet", "residual"] = "unet"
+    """the generator: the paper's U-Net, or CycleGAN's residual one, which works at a quarter of the size, keeps shapes,
+    and has far fewer parameters to learn few pairs by heart with"""
+    blocks: int = 6
+    """residual blocks of the latter"""
     width: int = 64
     """channels beside the picture, of generator and critic; doubled at every halving of the size, up to eight times"""
     norm: Literal["group", "instance"] = "group"
@@ -71,6 +79,8 @@ class Pix2Pix(Method[Pix2PixNetworks]):
     """a, the weight of the critic's term; 0 for no critic: the absolute error alone"""
     absolute: float = 100.0
     """λ, the weight of the mean absolute error, pixels in [-1, 1]"""
+    shift: float = 0.1
+    """both of a pair are moved alike, at random and by up to this share of their size; edges are repeated"""
     lr: float = 2e-4
     """Adam's learning rate, of both players"""
     beta1: float = 0.5
@@ -82,9 +92,14 @@ class Pix2Pix(Method[Pix2PixNetworks]):
         target = spec.target_shape[0]
         levels, layout = size.bit_length() - 1, "pix2pix" if self.norm == "instance" else "ours"
         return Pix2PixNetworks(
-            UNet(channels, target, self.width, min(levels, 8), self.dropout, self.norm),
+            self._generator(channels, target, min(levels, 8)),
             PatchCritic(channels + target, self.width, levels_for(size), layout),  # type: ignore[arg-type]
         )
+
+    def _generator(self, channels: int, target: int, levels: int) -> UNet | Translator:
+        if self.network == "residual":
+            return Translator(channels, target, self.width, self.blocks)
+        return UNet(channels, target, self.width, levels, self.dropout, self.norm)
 
     def optimizers(self) -> dict[str, Optimizer]:
         adam = Adam(self.lr, betas=(self.beta1, 0.999), schedule=Schedule("linear", decay_from=0.5))
@@ -95,36 +110,38 @@ class Pix2Pix(Method[Pix2PixNetworks]):
         return (Phase("critic", self.critic_loss), generator) if self.adversarial else (generator,)
 
     def translations(self, nets: Pix2PixNetworks, batch: Batch, progress: Progress) -> Tensor:
-        """G(x), made once a cycle for both players."""
-        made: Tensor = nets.generator(batch.x)
-        return made
+        """x, y and G(x), (n, channels, h, w), the pair moved alike: made once a cycle for both players."""
+        pair = moved(torch.cat([batch.x, partners(batch)], dim=1), round(self.shift * batch.x.shape[-1]))
+        made: Tensor = nets.generator(pair[:, : batch.x.shape[1]].contiguous(memory_format=torch.channels_last))
+        return torch.cat([pair, made], dim=1)
 
     def critic_loss(self, nets: Pix2PixNetworks, batch: Batch, progress: Progress) -> Loss:
-        real, fake = judged(nets, batch, partners(batch)), judged(nets, batch, drawn(batch))  # (n, h', w') each
+        x, y, made = apart(batch)
+        real, fake = judged(nets, x, y), judged(nets, x, made)  # (n, h', w') each
         loss = 0.5 * discriminator_loss(real, fake).mean()
         return Loss(loss, critic=loss, real=torch.sigmoid(real).mean(), fake=torch.sigmoid(fake).mean())
 
     def generator_loss(self, nets: Pix2PixNetworks, batch: Batch, progress: Progress) -> Loss:
-        made = drawn(batch)
-        absolute = F.l1_loss(made, partners(batch))
+        x, y, made = apart(batch)
+        absolute = F.l1_loss(made, y)
         if not self.adversarial:
             return Loss(self.absolute * absolute, absolute=absolute)
-        deceive = nonsaturating_loss(judged(nets, batch, made)).mean()
+        deceive = nonsaturating_loss(judged(nets, x, made)).mean()
         return Loss(self.adversarial * deceive + self.absolute * absolute, absolute=absolute, generator=deceive)
 
     def translate(self, nets: Pix2PixNetworks, x: Tensor, hole: Tensor | None = None, to: str | None = None) -> Tensor:
         if to not in (None, "b"):
             raise UserError(f"--to {to}: pix2pix learned the way from A to B only (cyclegan learns both)")
         height, width = x.shape[2:]
-        least = 2 ** len(nets.generator.down)
+        least = nets.generator.multiple
         more = (0, -width % least, 0, -height % least)
         made: Tensor = nets.generator(F.pad(x, more, mode="replicate") if any(more) else x)
         return made[..., :height, :width]
 
 
-def judged(nets: Pix2PixNetworks, batch: Batch, y: Tensor) -> Tensor:
+def judged(nets: Pix2PixNetworks, x: Tensor, y: Tensor) -> Tensor:
     """The critic's logits of each patch of y as a partner of x, (n, h', w')."""
-    logits: Tensor = nets.critic(torch.cat([batch.x, y], dim=1))
+    logits: Tensor = nets.critic(torch.cat([x, y], dim=1))
     return logits
 
 
@@ -132,3 +149,9 @@ def partners(batch: Batch) -> Tensor:
     """y, (n, c, h, w)."""
     assert batch.y is not None, "pairs have them"
     return batch.y
+
+
+def apart(batch: Batch) -> tuple[Tensor, ...]:
+    """x, y and G(x) of this cycle, (n, c, h, w) each."""
+    target = partners(batch).shape[1]
+    return drawn(batch).split([batch.x.shape[1], target, target], dim=1)

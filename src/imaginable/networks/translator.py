@@ -20,6 +20,8 @@ class Translator(nn.Module):
     a norm, which would take it out again.
     """
 
+    multiple = 4
+
     def __init__(self, channels: int, target: int, width: int = 64, blocks: int = 9, published: bool = False) -> None:
         super().__init__()
         layers: list[nn.Module] = [_reflected(channels, width, 7, published), *_normalised(width)]

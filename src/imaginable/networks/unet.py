@@ -36,6 +36,7 @@ class UNet(nn.Module):
         norm: Norm = "group",
     ) -> None:
         super().__init__()
+        self.multiple = 2**levels
         wides = [width * min(2**level, _WIDEST) for level in range(levels)]
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
         for level, (before, after) in enumerate(zip([channels, *wides], wides, strict=False)):
