@@ -75,7 +75,7 @@ def load(run: Path, task: Task, tile: int, to: str | None = None) -> Translator:
     model = models.load(run)
     method, spec = model.method, model.trained.spec
     if not isinstance(method, Translates) or method.task != task:
-        raise UserError(f"{run}: {model.name} does not {task}; it can {_abilities(model)}")
+        raise UserError(f"{run}: {model.name} does not {task}; it can {abilities(model)}")
     if tile < SMALLEST_TILE:
         raise UserError(f"--tile {tile}: at least {SMALLEST_TILE} pixels")
     if to is not None and spec.kind != "domains":
@@ -119,7 +119,8 @@ def _third(advance: Advance, channel: int) -> Advance:
     return lambda share: advance((channel + share) / 3)
 
 
-def _abilities(model: Model) -> str:
+def abilities(model: Model) -> str:
+    """What is to be done with it, in verbs."""
     if isinstance(model.method, Translates):
         return model.method.task
     verbs = {
