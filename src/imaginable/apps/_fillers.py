@@ -137,7 +137,9 @@ def load(run: Path, tile: int, steps: int, seed: int, say: Say) -> Filling:
     if not model.can(Decodes):
         translator = _translator.load(run, "inpaint", tile)
         if (steps, seed) != (STEPS, 0):
-            raise UserError(f"--steps and --seed are of a search for codes; {model.name} fills at one pass: leave them out")
+            raise UserError(
+                f"--steps and --seed are of a search for codes; {model.name} fills at one pass: leave them out"
+            )
 
         def look(colour: np.ndarray, hole: np.ndarray) -> np.ndarray:
             return translator.in_colours_of(colour, lambda share: None, hole)
