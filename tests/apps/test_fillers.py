@@ -21,7 +21,6 @@ from imaginable.core.errors import UserError
 from imaginable.core.optimizers import Optimizer
 from imaginable.core.types import DataSpec, Kind
 from imaginable.data import images
-from imaginable.methods import _storage
 from imaginable.methods._method import Method, Phase, Trained
 from imaginable.methods.cyclegan import CycleGan
 from imaginable.methods.gan import Gan
@@ -164,7 +163,7 @@ def test_inpaint_by_codes(run: Path, capsys: Said) -> None:
 
 
 def test_a_picture_of_another_size_and_colours_is_seen_at_the_models_size(run: Path) -> None:
-    x, _, hole = holed(model(Both()), 1)
+    x, _, _ = holed(model(Both()), 1)
     shown = images.to_uint8(x)[0].repeat(4, 0).repeat(4, 1)  # grey, (64, 64, 1)
     coloured = np.concatenate([shown, 255 - shown, shown], 2)
     wide = np.concatenate([coloured, np.full((64, 10, 3), 200, np.uint8)], 1)

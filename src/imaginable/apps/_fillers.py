@@ -77,7 +77,7 @@ class _Completion:
 
     def __call__(self, x: Tensor, hole: Tensor) -> Tensor:
         # one by one: what is made of a picture must not depend on those beside it, not even by rounding
-        return torch.cat([self._one(*one) for one in zip(x.split(1), hole.split(1), strict=True)])
+        return torch.cat([self._one(x[at : at + 1], hole[at : at + 1]) for at in range(len(x))])
 
     def _one(self, x: Tensor, hole: Tensor) -> Tensor:
         if not (hole > 0.5).any():
@@ -172,6 +172,7 @@ def _by_codes(fill: Fill, model: Model, colour: np.ndarray, hole: np.ndarray) ->
         x = images.to_float(small[None])
         planes = x.reshape(-1, channels, size, size)  # (1, c, ...), or (c, 1, ...) for a grey model
         mask = torch.from_numpy(holes).float()[None, None].expand(len(planes), -1, -1, -1)
-        return images.to_uint8(fill(planes, mask).reshape(x.shape))[0]
+        filled: np.ndarray = images.to_uint8(fill(planes, mask).reshape(x.shape))[0]
+        return filled
 
     return _translator.in_channels(looked_at(square, unknown, (size, size), look)[:height, :width], count)

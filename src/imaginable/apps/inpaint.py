@@ -32,9 +32,9 @@ def inpaint(
 
     masks: white where a picture is to be filled, black where it stays, and as large as it; a folder (or zip) that has
     one for each, of the same name but for the ending, or one file for all. Pixels that a mask leaves black are not
-    changed at all. tile: pixels on a side that are seen at once; a hole that does not fit is filled coarsely. steps, seed:
-    of the search for a code that shows what is known, where the model makes pictures from codes (a VAE, a GAN); such a
-    model sees as much of a picture as is square, at its own size.
+    changed at all. tile: pixels on a side that are seen at once; a hole that does not fit is filled coarsely.
+    steps, seed: of the search for a code that shows what is known, where the model makes pictures from codes (a VAE, a
+    GAN); such a model sees as much of a picture as is square, at its own size.
     """
     filling = _fillers.load(run, tile, steps, seed, say)
     with _folder.opened(pictures) as given, _folder.opened(masks) as found:
