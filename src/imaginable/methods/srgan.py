@@ -212,6 +212,7 @@ class Srgan(Method[SrganNetworks]):
 
     def sharp_loss(self, nets: SrganNetworks, batch: Batch, progress: Progress) -> Loss:
         x, made = drawn(batch).unbind(1)
+        x = x.detach()  # drawn together with what is made: else gradients would be taken at it as well
         error = self.distance(x, made)
         features = perceptual_distance(nets.features.features, x, made).mean()
         game = self.game(nets, x, made)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from imaginable.nn.degrade import larger
+from imaginable.nn.normalization import GroupNorm
 
 Layout = Literal["light", "paper"]
 
@@ -85,7 +86,7 @@ class SrganDiscriminator(nn.Module):
         before = width
         for number, times in enumerate((1, 2, 2, 4, 4, 8, 8)):
             after = times * width
-            norm = nn.BatchNorm2d(after) if layout == "paper" else nn.GroupNorm(math.gcd(after, 8), after)
+            norm = nn.BatchNorm2d(after) if layout == "paper" else GroupNorm(math.gcd(after, 8), after)
             stride = 1 if number % 2 else 2
             layers += [nn.Conv2d(before, after, 3, stride=stride, padding=1, bias=False), norm]
             layers.append(nn.LeakyReLU(0.2))
