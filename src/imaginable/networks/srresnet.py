@@ -41,12 +41,24 @@ class SrResNet(nn.Module):
             nn.init.zeros_(last.weight)
             nn.init.zeros_(last.bias)  # type: ignore[arg-type]
             enlarge = nn.Conv2d(width, narrow * factor**2, 3, padding=1)
-            self.tail = nn.Sequential(enlarge, nn.PixelShuffle(factor), nn.ReLU(), last)
+            self.tail = nn.Sequential(enlarge, SubPixel(factor), nn.ReLU(), last)
 
     def forward(self, x: Tensor) -> Tensor:
         features = self.head(x)
         made: Tensor = self.tail(features + self.body(features)).float()
         return made if self.layout == "paper" else larger(x, self.factor) + made
+
+
+class SubPixel(nn.PixelShuffle):
+    """nn.PixelShuffle, in two steps where memory is channels-last: torch's backward pass takes three times as long."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.is_contiguous():
+            return super().forward(x)
+        factor, (n, _, h, w) = self.upscale_factor, x.shape
+        rows = x.permute(0, 2, 3, 1).unflatten(3, (-1, factor**2)).transpose(3, 4)  # (n, h, w, factor², channels)
+        rows = rows.reshape(n, h, w, factor, -1).transpose(2, 3)  # (n, h, factor, w, factor · channels)
+        return rows.reshape(n, h * factor, w * factor, -1).permute(0, 3, 1, 2)
 
 
 class _Block(nn.Module):
@@ -68,7 +80,7 @@ def _rectifier(paper: bool) -> nn.Module:
 
 
 def _doubling(width: int) -> list[nn.Module]:
-    return [nn.Conv2d(width, 4 * width, 3, padding=1), nn.PixelShuffle(2), nn.PReLU()]
+    return [nn.Conv2d(width, 4 * width, 3, padding=1), SubPixel(2), nn.PReLU()]
 
 
 class SrganDiscriminator(nn.Module):
