@@ -113,9 +113,9 @@ ROWS = {
     "autoencoder": Row("autoencoder", 64),
     "pix2pix": Row("pix2pix", 64, options={"width": 32}, target=1.8),
     "cyclegan": Row("cyclegan", 4, options={"width": 32, "blocks": 4}, target=1.8),
-    "srgan-pixel": Row("srgan", 16, (3, 128, 128), SRGAN, 1.8, at=0.5),
-    "srgan-sharp": Row("srgan", 16, (3, 128, 128), SRGAN, 1.8, at=0.9),
-    "inpainting": Row("inpainting", 16, options={"width": 12, "judge_width": 16}, target=1.8, at=0.5),
+    "srgan-pixel": Row("srgan", 64, (3, 128, 128), SRGAN, 1.8, at=0.5),
+    "srgan-sharp": Row("srgan", 64, (3, 128, 128), SRGAN, 1.8, at=0.9),
+    "inpainting": Row("inpainting", 64, options={"width": 12, "judge_width": 16}, target=1.8, at=0.5),
 }
 
 
