@@ -54,9 +54,10 @@ class SubPixel(nn.PixelShuffle):
 
     def forward(self, x: Tensor) -> Tensor:
         if x.is_contiguous():
-            return super().forward(x)
+            shuffled: Tensor = super().forward(x)
+            return shuffled
         factor, (n, _, h, w) = self.upscale_factor, x.shape
-        rows = x.permute(0, 2, 3, 1).unflatten(3, (-1, factor**2)).transpose(3, 4)  # (n, h, w, factor², channels)
+        rows = x.permute(0, 2, 3, 1).reshape(n, h, w, -1, factor**2).transpose(3, 4)  # (n, h, w, factor², channels)
         rows = rows.reshape(n, h, w, factor, -1).transpose(2, 3)  # (n, h, factor, w, factor · channels)
         return rows.reshape(n, h * factor, w * factor, -1).permute(0, 3, 1, 2)
 

@@ -90,8 +90,8 @@ class GroupNorm(nn.GroupNorm):
 
 
 class _GroupNorm(torch.autograd.Function):
-    """In the other order of memory, and back: always backward, and forward where it pays, which is at few pixels or with
-    groups of one channel."""
+    """In the other order of memory, and back: always backward, and forward where it pays, at few pixels or with groups
+    of one channel."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, groups: int, eps: float) -> Tensor:
