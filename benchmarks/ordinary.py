@@ -15,18 +15,22 @@ from PIL import Image
 from torch import Tensor, nn
 
 from imaginable.core.types import Batch, DataSpec
+from imaginable.methods._method import Translates
 from imaginable.networks.residual import ResidualDecoder
 from imaginable.objectives.reconstruction import squared_error
 from imaginable.objectives.variational import kl_to_standard_normal, reparameterise
 from ordinary_gans import Step, adversarial_step
+from ordinary_restorers import restoring_step
 from ordinary_translators import translating_step
 
 
-def ordinary_step(method: Any, spec: DataSpec, batch: Batch) -> Step:
-    """One training step of the method on these items, to be called again and again."""
+def ordinary_step(method: Any, spec: DataSpec, batch: Batch, at: float) -> Step:
+    """One training step of the method on these items, at that fraction of the run, to be called again and again."""
     nets, x = method.networks(spec, {}), batch.x.contiguous()
     if batch.y is not None:
         return translating_step(method, nets, x, batch.y.contiguous())
+    if isinstance(method, Translates):
+        return restoring_step(method, nets, x, at)
     if "generator" in method.averaged:
         return adversarial_step(method, nets, x)
     return _autoencoder(method, nets.autoencoder, x)

@@ -41,6 +41,8 @@ from imaginable.training.job import Job, Training
 from imaginable.training.state import State
 from ordinary import Step, ordinary_item, ordinary_settings, ordinary_step
 
+SRGAN = {"crop": 64, "width": 32, "blocks": 8, "judge_width": 16, "feature_width": 8}
+"""its preset `small`"""
 SMALL = (3, 32, 32)
 """the presets `small` of the newer GANs are meant for this size"""
 LEAST_TURN = 0.2
@@ -54,10 +56,12 @@ class Row:
     shape: tuple[int, int, int] = (3, 64, 64)
     options: dict[str, Any] = field(default_factory=dict)
     target: float | None = None
+    at: float = 0.0
+    """the fraction of the run whose step it is, for methods of several stages"""
 
     def ordinary(self) -> Step:
         data, method = self.data(), find(self.method)(**self.options)
-        one = ordinary_step(method, data.spec, Feed(data, self.batch, 0, False).batch(0))
+        one = ordinary_step(method, data.spec, Feed(data, self.batch, 0, False).batch(0), self.at)
 
         def step() -> None:
             for _ in range(self.period):
@@ -74,6 +78,7 @@ class Row:
         data, training = self.data(), Training(images=10**6, batch=self.batch, device="cpu")
         job = Job(find(self.method)(**self.options), DataOptions("noise"), training, "nowhere")
         state, feed = State(job, data.spec), Feed(data, self.batch, 0, False)
+        state.seen = round(self.at * training.images)
 
         def step() -> None:
             for _ in range(self.period):
@@ -108,6 +113,9 @@ ROWS = {
     "autoencoder": Row("autoencoder", 64),
     "pix2pix": Row("pix2pix", 64, options={"width": 32}, target=1.8),
     "cyclegan": Row("cyclegan", 4, options={"width": 32, "blocks": 4}, target=1.8),
+    "srgan-pixel": Row("srgan", 64, (3, 128, 128), SRGAN, 1.8, at=0.5),
+    "srgan-sharp": Row("srgan", 64, (3, 128, 128), SRGAN, 1.8, at=0.9),
+    "inpainting": Row("inpainting", 64, options={"width": 12, "judge_width": 16}, target=1.8, at=0.5),
 }
 
 

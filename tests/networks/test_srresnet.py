@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from imaginable.networks.srresnet import Layout, SrganDiscriminator, SrResNet
+from imaginable.networks.srresnet import Layout, SrganDiscriminator, SrResNet, SubPixel
 from imaginable.nn.degrade import larger
 
 every_layout = pytest.mark.parametrize("layout", ["light", "paper"])
@@ -57,3 +57,16 @@ def test_the_papers_discriminator_has_its_layers() -> None:
     assert [layer.stride[0] for layer in convolutions] == [1, 2] * 4
     linear = [layer for layer in network.modules() if isinstance(layer, nn.Linear)]
     assert [(layer.in_features, layer.out_features) for layer in linear] == [(512 * 36, 1024), (1024, 1)]
+
+
+@pytest.mark.parametrize("factor", [2, 4])
+def test_the_sub_pixel_layer_is_that_of_torch_in_either_order_of_memory(factor: int) -> None:
+    x = torch.randn(2, 3 * factor**2, 5, 7)
+    results = []
+    for layer, order in ((SubPixel(factor), torch.channels_last), (nn.PixelShuffle(factor), torch.contiguous_format)):
+        seen = x.contiguous(memory_format=order).requires_grad_(True)
+        made = layer(seen)
+        (made * torch.arange(made.numel()).view(made.shape)).sum().backward()
+        results.append((made, seen.grad))
+    for one, other in zip(*results, strict=True):
+        assert torch.equal(one, other)

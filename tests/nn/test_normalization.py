@@ -2,9 +2,10 @@
 
 import pytest
 import torch
+from torch import nn
 
 from imaginable.nn.freeze import Players
-from imaginable.nn.normalization import ClassVectors, ConditionalBatchNorm2d, InstanceNorm
+from imaginable.nn.normalization import ClassVectors, ConditionalBatchNorm2d, GroupNorm, InstanceNorm
 
 
 def different() -> ConditionalBatchNorm2d:
@@ -66,3 +67,36 @@ def test_instance_norm_is_torchs_own_and_keeps_the_order_in_memory(affine: bool)
         found.append((y.detach(), x.grad, [value.grad for value in norm.parameters()]))
     torch.testing.assert_close(found[0], found[1], atol=1e-5, rtol=1e-4)
     assert found[0][0].is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("size", [8, 32])
+@pytest.mark.parametrize("channels", [8, 16])
+def test_group_norm_is_that_of_torch_in_either_order_of_memory(channels: int, size: int) -> None:
+    ours, plain = GroupNorm(8, channels), nn.GroupNorm(8, channels)
+    for layer in (ours, plain):
+        layer.weight.data, layer.bias.data = torch.linspace(0.5, 2, channels), torch.linspace(-1, 1, channels)
+    x = (torch.randn(2, channels, size, size) + 0.5).to(torch.bfloat16)
+    slope = torch.randn_like(x)
+    seen = x.to(memory_format=torch.channels_last).requires_grad_(True)
+    made = ours(seen)
+    assert "_GroupNorm" in str(made.grad_fn), "the quick way is what is tested here"
+    assert made.is_contiguous(memory_format=torch.channels_last)
+    made.backward(slope)
+    truth = x.float().requires_grad_(True)  # in float32, of the same numbers
+    wanted = plain(truth)
+    wanted.backward(slope.float())
+    assert seen.grad is not None
+    for one, other in ((made, wanted), (seen.grad, truth.grad)):
+        torch.testing.assert_close(one.float(), other, atol=0.02, rtol=0.01)
+    for mine, theirs in zip(ours.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(mine.grad, theirs.grad, atol=0.02, rtol=1e-3)
+    contiguous = x.float()
+    assert torch.equal(ours(contiguous), plain(contiguous)), "elsewhere it is torch's own"
+
+
+def test_group_norm_of_a_frozen_layer_passes_gradients_on() -> None:
+    layer = GroupNorm(8, 8).requires_grad_(False)
+    x = torch.randn(2, 8, 8, 8).to(torch.bfloat16, memory_format=torch.channels_last).requires_grad_(True)
+    layer(x).square().sum().backward()
+    assert x.grad is not None
+    assert layer.weight.grad is None

@@ -72,12 +72,16 @@ def _looked(colour: np.ndarray, hole: np.ndarray, side: int, look: Look) -> np.n
     if max(height, width) <= side:
         return look(colour, hole)
     shrink = side / max(height, width)
-    small = max(1, round(width * shrink)), max(1, round(height * shrink))
+    return looked_at(colour, hole, (max(1, round(width * shrink)), max(1, round(height * shrink))), look)
+
+
+def looked_at(colour: np.ndarray, hole: np.ndarray, size: tuple[int, int], look: Look) -> np.ndarray:
+    """What a look fills at a picture brought to another size (width, height), brought back."""
+    height, width = hole.shape
+    how = Image.Resampling.BOX if size[0] * size[1] < width * height else Image.Resampling.BILINEAR
     # means over pixels, and a hole wherever any of them is one: nothing of what it hides is taken for known
-    covered = np.asarray(Image.fromarray(hole.astype(np.float32)).resize(small, Image.Resampling.BOX))
-    return _resized(
-        look(_resized(colour, small, Image.Resampling.BOX), covered > 0), (width, height), Image.Resampling.BICUBIC
-    )
+    covered = np.asarray(Image.fromarray(hole.astype(np.float32)).resize(size, how))
+    return _resized(look(_resized(colour, size, how), covered > 0), (width, height), Image.Resampling.BICUBIC)
 
 
 def _resized(array: np.ndarray, size: tuple[int, int], how: Image.Resampling) -> np.ndarray:

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from imaginable.apps._codes import RATE, decoding, reach
 from imaginable.apps._fast_encoder import ready
 from imaginable.apps._pictures import Say
 from imaginable.core import files, seeds
@@ -29,7 +30,6 @@ OWN = 16
 """pictures of its own that a model is tried on first"""
 _DRAWS = 256
 """of the prior, to see where codes lie"""
-_RATE = 0.1
 _HARDLY_SEEN = 0.0004
 """mean squared error of a fiftieth of the range: what is better needs no excuse"""
 _LOST = 0.5
@@ -181,16 +181,10 @@ class Inverter:
         return torch.stack([encoded, mean, *random][:count])
 
     def _refine(self, x: Tensor, starts: Tensor, label: Tensor | None, steps: int, on_step: OnStep | None) -> Found:
-        trained = self.model.trained
-
-        def decode(z: Tensor, own: Tensor | None) -> Tensor:
-            made: Tensor = trained.method.decode(trained.networks, z, own)  # type: ignore[attr-defined]
-            return made
-
+        decode, far = decoding(self.model), reach(self._draws)
         features = RandomFeatures(x.shape[1]).requires_grad_(False)
-        reach = float(self._draws.flatten(1).norm(dim=1).quantile(0.95))
         return refine(
-            decode, x, starts, label=label, features=features, reach=reach, steps=steps, lr=_RATE, on_step=on_step
+            decode, x, starts, label=label, features=features, reach=far, steps=steps, lr=RATE, on_step=on_step
         )
 
     @cached_property

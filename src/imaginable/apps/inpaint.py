@@ -6,12 +6,12 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from imaginable.apps import _folder, _translator
+from imaginable.apps import _fillers, _folder, _translator
+from imaginable.apps._fillers import Filling
 from imaginable.apps._folder import Given, Made
 from imaginable.apps._holes import fill
 from imaginable.apps._pictures import Say
 from imaginable.apps._tiles import Advance
-from imaginable.apps._translator import Translator
 from imaginable.core.errors import UserError
 from imaginable.data.decode import Unreadable
 from imaginable.data.whole import Whole, whole
@@ -24,6 +24,8 @@ def inpaint(
     masks: str,
     out: Path | None = None,
     tile: int = _translator.TILE,
+    steps: int = _fillers.STEPS,
+    seed: int = 0,
     say: Say = print,
 ) -> list[Path]:
     """Fills parts of a picture, or of each in a folder or zip, of any size; returns what was written.
@@ -31,35 +33,33 @@ def inpaint(
     masks: white where a picture is to be filled, black where it stays, and as large as it; a folder (or zip) that has
     one for each, of the same name but for the ending, or one file for all. Pixels that a mask leaves black are not
     changed at all. tile: pixels on a side that are seen at once; a hole that does not fit is filled coarsely.
+    steps, seed: of the search for a code that shows what is known, where the model makes pictures from codes (a VAE, a
+    GAN); such a model sees as much of a picture as is square, at its own size.
     """
-    translator = _translator.load(run, "inpaint", tile)
+    filling = _fillers.load(run, tile, steps, seed, say)
     with _folder.opened(pictures) as given, _folder.opened(masks) as found:
         of = _by_stem(found, masks)
         everywhere = found[0] if Path(masks).expanduser().is_file() and found[0].root else None
 
         def make(picture: Whole, name: str, advance: Advance) -> Made:
             hole = _hole(everywhere or of.get(_stem(name)), picture)
-            return _filled(picture, hole, translator, advance)
+            return _filled(picture, hole, filling, advance)
 
         return _folder.each(given, out or Path(run) / "inpainted", make, say, found)
 
 
-def _filled(picture: Whole, hole: np.ndarray, translator: Translator, advance: Advance) -> Made:
+def _filled(picture: Whole, hole: np.ndarray, filling: Filling, advance: Advance) -> Made:
     """The picture as it is outside the hole; what is filled is opaque."""
     alpha = () if picture.alpha is None else (picture.alpha[..., None],)
     kept = np.concatenate([picture.colour, *alpha], axis=2)
     if not hole.any():
         return Made(kept, None, picture.profile)
-    ground = _translator.ground_of(picture, translator.model)
-
-    def look(colour: np.ndarray, holes: np.ndarray) -> np.ndarray:
-        return translator.in_colours_of(colour, lambda share: None, holes)
-
-    filled = fill(picture.on(ground), hole, translator.tiling.side, look, advance)
+    ground = _translator.ground_of(picture, filling.model)
+    filled = fill(picture.on(ground), hole, filling.side(hole), filling.look, advance)
     kept[hole, : picture.colour.shape[2]] = filled[hole]
     if alpha:
         kept[hole, -1] = 255
-    return Made(kept, translator.model.origin(), picture.profile)
+    return Made(kept, filling.model.origin(), picture.profile)
 
 
 def _hole(mask: Given | None, picture: Whole) -> np.ndarray:

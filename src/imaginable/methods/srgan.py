@@ -201,17 +201,22 @@ class Srgan(Method[SrganNetworks]):
         nets.generator.copy()
 
     def pairs(self, nets: SrganNetworks, batch: Batch, progress: Progress) -> Tensor:
-        """Crops and what is made of them at low resolution, (n, 2, c, crop, crop)."""
+        """Crops and what is made of them at low resolution, (2 n, c, crop, crop)."""
         x = self.crops(batch)
-        return torch.stack([x, nets.generator.sharp(self.degradation(x))], dim=1)
+        return torch.cat([x, nets.generator.sharp(self.degradation(x))])
 
     def discriminator_loss(self, nets: SrganNetworks, batch: Batch, progress: Progress) -> Loss:
-        real, fake = (nets.discriminator(x) for x in drawn(batch).unbind(1))  # (n,) each
+        both = drawn(batch)
+        if self.layout == "paper":  # real and made ones apart, as its batch norm sees them
+            real, fake = (nets.discriminator(part) for part in both.chunk(2))  # (n,) each
+        else:
+            real, fake = nets.discriminator(both).chunk(2)
         loss = (relativistic_loss if self.relativistic else discriminator_loss)(real, fake).mean()
         return Loss(loss, discriminator=loss, ahead=(real > fake).float().mean())
 
     def sharp_loss(self, nets: SrganNetworks, batch: Batch, progress: Progress) -> Loss:
-        x, made = drawn(batch).unbind(1)
+        x, made = drawn(batch).chunk(2)
+        x = x.detach()  # drawn together with what is made: else gradients would be taken at it as well
         error = self.distance(x, made)
         features = perceptual_distance(nets.features.features, x, made).mean()
         game = self.game(nets, x, made)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from imaginable.core import seeds
+from imaginable.nn.normalization import GroupNorm
 
 
 class FeatureNetwork(nn.Module):
@@ -103,10 +104,10 @@ def _level(before: int, after: int, stride: int) -> nn.Sequential:
     groups = math.gcd(after, 8)
     return nn.Sequential(
         nn.Conv2d(before, after, 3, stride=stride, padding=1, bias=False),
-        nn.GroupNorm(groups, after),
+        GroupNorm(groups, after),
         nn.ReLU(),
         nn.Conv2d(after, after, 3, padding=1, bias=False),
-        nn.GroupNorm(groups, after),
+        GroupNorm(groups, after),
         nn.ReLU(),
     )
 

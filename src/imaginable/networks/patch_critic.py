@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from imaginable.nn.normalization import InstanceNorm
+from imaginable.nn.normalization import GroupNorm, InstanceNorm
 
 Layout = Literal["ours", "pix2pix", "cyclegan"]
 
@@ -53,5 +53,5 @@ class PatchCritic(nn.Module):
 
 def _norm(channels: int, layout: Layout) -> nn.Module:
     if layout == "ours":
-        return nn.GroupNorm(math.gcd(channels, 8), channels)
+        return GroupNorm(math.gcd(channels, 8), channels)
     return InstanceNorm(channels, affine=layout == "pix2pix")

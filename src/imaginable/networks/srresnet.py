@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from imaginable.nn.degrade import larger
+from imaginable.nn.normalization import GroupNorm
 
 Layout = Literal["light", "paper"]
 
@@ -40,12 +41,25 @@ class SrResNet(nn.Module):
             nn.init.zeros_(last.weight)
             nn.init.zeros_(last.bias)  # type: ignore[arg-type]
             enlarge = nn.Conv2d(width, narrow * factor**2, 3, padding=1)
-            self.tail = nn.Sequential(enlarge, nn.PixelShuffle(factor), nn.ReLU(), last)
+            self.tail = nn.Sequential(enlarge, SubPixel(factor), nn.ReLU(), last)
 
     def forward(self, x: Tensor) -> Tensor:
         features = self.head(x)
         made: Tensor = self.tail(features + self.body(features)).float()
         return made if self.layout == "paper" else larger(x, self.factor) + made
+
+
+class SubPixel(nn.PixelShuffle):
+    """nn.PixelShuffle, in two steps where memory is channels-last: torch's backward pass takes three times as long."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.is_contiguous():
+            shuffled: Tensor = super().forward(x)
+            return shuffled
+        factor, (n, _, h, w) = self.upscale_factor, x.shape
+        rows = x.permute(0, 2, 3, 1).reshape(n, h, w, -1, factor**2).transpose(3, 4)  # (n, h, w, factor², channels)
+        rows = rows.reshape(n, h, w, factor, -1).transpose(2, 3)  # (n, h, factor, w, factor · channels)
+        return rows.reshape(n, h * factor, w * factor, -1).permute(0, 3, 1, 2)
 
 
 class _Block(nn.Module):
@@ -67,7 +81,7 @@ def _rectifier(paper: bool) -> nn.Module:
 
 
 def _doubling(width: int) -> list[nn.Module]:
-    return [nn.Conv2d(width, 4 * width, 3, padding=1), nn.PixelShuffle(2), nn.PReLU()]
+    return [nn.Conv2d(width, 4 * width, 3, padding=1), SubPixel(2), nn.PReLU()]
 
 
 class SrganDiscriminator(nn.Module):
@@ -85,7 +99,7 @@ class SrganDiscriminator(nn.Module):
         before = width
         for number, times in enumerate((1, 2, 2, 4, 4, 8, 8)):
             after = times * width
-            norm = nn.BatchNorm2d(after) if layout == "paper" else nn.GroupNorm(math.gcd(after, 8), after)
+            norm = nn.BatchNorm2d(after) if layout == "paper" else GroupNorm(math.gcd(after, 8), after)
             stride = 1 if number % 2 else 2
             layers += [nn.Conv2d(before, after, 3, stride=stride, padding=1, bias=False), norm]
             layers.append(nn.LeakyReLU(0.2))

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from imaginable.nn.normalization import InstanceNorm
+from imaginable.nn.normalization import GroupNorm, InstanceNorm
 
 Norm = Literal["group", "instance"]
 _WIDEST = 8  # times the width: as far as channels grow
@@ -75,4 +75,4 @@ def _doubling(before: int, after: int, bias: bool = False) -> nn.Module:
 def _norm(channels: int, norm: Norm) -> nn.Module:
     if norm == "instance":
         return InstanceNorm(channels, affine=True)
-    return nn.GroupNorm(_SHARES if channels % _SHARES == 0 else 1, channels)
+    return GroupNorm(_SHARES if channels % _SHARES == 0 else 1, channels)
