@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -48,7 +48,8 @@ def batch() -> Batch:
     """Two pairs: y is 0.5 and -0.25 all over, the generator made 0.3 and 0.1."""
     whole = torch.ones(1, 1, 32, 32)
     x = torch.cat([whole, -whole]).expand(-1, 3, -1, -1)
-    return Batch(x, y=torch.cat([0.5 * whole, -0.25 * whole]), drawn=torch.cat([0.3 * whole, 0.1 * whole]))
+    y, made = torch.cat([0.5 * whole, -0.25 * whole]), torch.cat([0.3 * whole, 0.1 * whole])
+    return Batch(x, y=y, drawn=torch.cat([x, y, made], dim=1))
 
 
 def softplus(a: float) -> float:
@@ -93,12 +94,24 @@ def test_a_run_without_a_critic_moves_the_generator_alone(
     assert {name.split(".")[0] for name in now if not torch.equal(now[name], before[name])} == {"generator"}
 
 
-def test_any_size_is_translated_and_none_is_cut() -> None:
+def test_both_of_a_pair_are_moved_alike(nets: Pix2PixNetworks) -> None:
+    torch.manual_seed(1)
+    x = torch.rand(4, 3, 32, 32)
+    method, given = Pix2Pix(width=4, shift=0.25), Batch(x, y=x[:, :1])
+    drawn = method.translations(nets, given, NOW)
+    assert torch.equal(drawn[:, :1], drawn[:, 3:4])
+    assert not torch.equal(drawn[:, :3], x)
+    still = replace(method, shift=0.0).translations(nets, given, NOW)
+    assert torch.equal(still[:, :3], x)
+
+
+@pytest.mark.parametrize("network", ["unet", "residual"])
+def test_any_size_is_translated_and_none_is_cut(network: Literal["unet", "residual"]) -> None:
     torch.manual_seed(0)
-    method = Pix2Pix(width=4)
+    method = Pix2Pix(width=4, network=network, blocks=1)
     nets = method.networks(SPEC, {}).eval()
     with torch.no_grad():
-        for height, width in ((1, 1), (32, 32), (33, 70)):
+        for height, width in ((5, 5), (32, 32), (33, 70)):
             assert method.translate(nets, torch.zeros(2, 3, height, width)).shape == (2, 1, height, width)
 
 
