@@ -80,7 +80,13 @@ def load(run: Path, task: Task, tile: int, to: str | None = None) -> Translator:
         raise UserError(f"--tile {tile}: at least {SMALLEST_TILE} pixels")
     if to is not None and spec.kind != "domains":
         raise UserError(f"--to {to}: {model.name} knows one way only; leave it out")
-    factor = cast(Enlarges, method).factor if task == "upscale" else 1
+    return of(model, tile, to)
+
+
+def of(model: Model, tile: int, to: str | None = None) -> Translator:
+    """A model whose method is Translates, ready for its task. to: one of the method's `ways`."""
+    method, spec = cast(Translates, model.method), model.trained.spec
+    factor = cast(Enlarges, method).factor if method.task == "upscale" else 1
     first, second = spec.shape[0], (spec.target_shape or spec.shape)[0]
     inputs, outputs = (second, first) if to == "a" else (first, second)
     return Translator(model, Tiling(max(tile // factor, SMALLEST_TILE), method.multiple, factor), inputs, outputs, to)

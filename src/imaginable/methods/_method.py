@@ -64,6 +64,7 @@ class Method(ABC, Generic[N]):
     sizes: picture sizes its networks take. presets: named sets of field values.
     needs: trained models of other runs it stands on, by the name of their flag: the capability each must have. They
     are held still, are no players, and are not saved with the model.
+    ways: of one that Translates, what its `to` can be, the usual one first; none where there is one way only.
     """
 
     paper: ClassVar[str]
@@ -74,6 +75,7 @@ class Method(ABC, Generic[N]):
     sizes: ClassVar[Sizes] = Sizes()
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     needs: ClassVar[Mapping[str, type]] = {}
+    ways: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def networks(self, spec: DataSpec, given: Mapping[str, Trained]) -> N:

@@ -71,6 +71,7 @@ class CycleGan(Method[CycleGanNetworks]):
     averaged = ("generators",)
     sizes = Sizes(least=16, most=512)
     task: ClassVar[Literal["translate", "upscale", "inpaint"]] = "translate"
+    ways: ClassVar = ("b", "a")
     multiple: ClassVar[int] = 4
     presets: ClassVar = {
         "small": {"width": 32, "blocks": 4},

@@ -83,6 +83,7 @@ class Srgan(Method[SrganNetworks]):
     couples = True  # batch norm in the paper's layout
     sizes = Sizes(least=32, most=1024, step=16)
     task: ClassVar[Literal["upscale"]] = "upscale"
+    ways: ClassVar = ("sharp", "pixel")
     multiple: ClassVar[int] = 1
     presets: ClassVar = {
         "small": {"crop": 64, "width": 32, "blocks": 8, "judge_width": 16, "feature_width": 8, "lr": 1e-3},
