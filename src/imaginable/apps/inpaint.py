@@ -46,8 +46,7 @@ def inpaint(
 
 def filled(picture: Whole, hole: np.ndarray, translator: Translator, advance: Advance) -> Made:
     """The picture as it is outside the hole; what is filled is opaque."""
-    alpha = () if picture.alpha is None else (picture.alpha[..., None],)
-    kept = np.concatenate([picture.colour, *alpha], axis=2)
+    kept = picture.layers.copy()
     if not hole.any():
         return Made(kept, None, picture.profile)
     ground = _translator.ground_of(picture, translator.model)
@@ -57,7 +56,7 @@ def filled(picture: Whole, hole: np.ndarray, translator: Translator, advance: Ad
 
     whole_again = fill(picture.on(ground), hole, translator.tiling.side, look, advance)
     kept[hole, : picture.colour.shape[2]] = whole_again[hole]
-    if alpha:
+    if picture.alpha is not None:
         kept[hole, -1] = 255
     return Made(kept, translator.model.origin(), picture.profile)
 
