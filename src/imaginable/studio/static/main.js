@@ -3,7 +3,8 @@
 import * as api from "./api.js";
 import { Compare } from "./compare.js";
 import { Directions } from "./directions.js";
-import { $, attempt, button, dialog, el, menu, say, typing } from "./dom.js";
+import { $, attempt, button, el, menu, say, typing } from "./dom.js";
+import { help } from "./keyboard.js";
 import { Photo } from "./photo.js";
 import { Stage } from "./picture.js";
 import { anySeed, moreLikeThis, nearest } from "./sheets.js";
@@ -13,6 +14,7 @@ import { MOST_PANES, Table } from "./state.js";
 import { teach } from "./teach.js";
 import { Jobs, Train } from "./train.js";
 import { Tray } from "./tray.js";
+import { Workshop } from "./workshop.js";
 
 const AWAY_AFTER_MS = 600; // a blink of the connection is nobody's concern
 
@@ -25,6 +27,7 @@ const directions = new Directions(table);
 const snapshots = new Snapshots(table, $("snapshots"), (snapshot) => compare.with(snapshot));
 const photo = new Photo(table, jobs);
 const train = new Train(table, jobs);
+const workshop = new Workshop($("work"), jobs);
 
 const fresh = () => table.change(table.setStart(table.world.shown, { start: { seed: anySeed() } }), "seed");
 const teachSlider = () =>
@@ -62,13 +65,14 @@ const photoButton = button("Your photo", () => photo.choose(), {
   kind: "ghost",
   hint: "Find your photo in the model (or drop it anywhere)",
 });
+const recipeButton = button("Open recipe", openRecipe, { image: "folder", kind: "ghost" });
 $("actions").append(
   undo,
   redo,
   photoButton,
   button("Train", () => train.show(), { image: "train", kind: "ghost" }),
-  button("Open recipe", openRecipe, { image: "folder", kind: "ghost" }),
-  button("Keyboard", help, { image: "help", kind: "ghost square", wordless: true, hint: "Keyboard (?)" }),
+  recipeButton,
+  button("Keyboard", showKeys, { image: "help", kind: "ghost square", wordless: true, hint: "Keyboard (?)" }),
 );
 
 const save = button(
@@ -92,7 +96,9 @@ let chips = "";
 
 /** Built anew only when there is something new: a button that is replaced under a finger is never clicked. */
 function showRuns() {
-  const { runs } = table.server;
+  const { translators } = table.server;
+  const runs = [...table.server.runs, ...translators];
+  settle(translators);
   const signature = JSON.stringify(runs.map(({ id, name, about, gone }) => [id, name, about, gone]));
   if (signature === chips) return;
   chips = signature;
@@ -101,14 +107,44 @@ function showRuns() {
       button(run.name, () => toggle(run), {
         kind: `chip ${run.gone ? "gone" : ""}`,
         hint: run.about,
-        aria: { pressed: String(table.world.shown.includes(run.id)) },
+        aria: { pressed: String(isShown(run)) },
+        data: { run: run.id },
       }),
     ),
   );
 }
 
+const isShown = (run) => (workshop.run ? workshop.run.id === run.id : table.world.shown.includes(run.id));
+
+/** The room of sliders, or the page of a model without any; that of before a reload, where it is still there. */
+function settle(translators) {
+  const known = (id) => translators.find((run) => run.id === id);
+  if (workshop.run && !known(workshop.run.id)) workshop.close();
+  const wanted = known(Workshop.kept) ?? (table.server.runs.length ? null : translators[0]);
+  if (!workshop.run && wanted) workshop.open(wanted);
+  showPlace();
+}
+
+function showPlace() {
+  const works = Boolean(workshop.run);
+  $("room").hidden = works;
+  for (const one of [undo, redo, photoButton, recipeButton]) one.hidden = works;
+  $("skip").href = works ? "#work" : "#tray";
+  $("skip").textContent = works ? "Skip to the picture" : "Skip to the sliders";
+  showBars();
+}
+
 function toggle(run) {
   const { shown } = table.world;
+  if (run.task) {
+    workshop.open(run);
+    return showPlace();
+  }
+  if (workshop.run) {
+    workshop.close();
+    showPlace();
+    if (shown.includes(run.id)) return table.activate(run.id);
+  }
   const there = shown.includes(run.id);
   if (there && shown.length === 1) return say("One model has to stay.");
   if (!there && shown.length === MOST_PANES) return say(`At most ${MOST_PANES} models side by side.`);
@@ -123,9 +159,7 @@ function showBars() {
   [...tools, photoButton].forEach((one) => {
     one.disabled = none;
   });
-  [...$("runs").children].forEach((chip, index) =>
-    chip.setAttribute("aria-pressed", String(table.world.shown.includes(table.server.runs[index].id))),
-  );
+  for (const chip of $("runs").children) chip.setAttribute("aria-pressed", String(isShown({ id: chip.dataset.run })));
 }
 
 table.addEventListener("server", showRuns);
@@ -168,15 +202,22 @@ addEventListener("drop", (event) => {
   event.preventDefault();
   document.body.classList.remove("dropping");
   const file = event.dataTransfer.files[0];
-  if (file) file.name.endsWith(".json") ? takeRecipe(file) : photo.take(file);
+  if (!file) return;
+  if (workshop.run) workshop.take(file);
+  else file.name.endsWith(".json") ? takeRecipe(file) : photo.take(file);
 });
 
 // --- keyboard
 
-const KEYS = { n: fresh, s: () => snapshots.keep(), t: teachSlider, m: () => moreLikeThis(table), "?": help };
+function showKeys() {
+  help(Boolean(workshop.run));
+}
+
+const KEYS = { n: fresh, s: () => snapshots.keep(), t: teachSlider, m: () => moreLikeThis(table), "?": showKeys };
 
 addEventListener("keydown", (event) => {
   if (document.querySelector("dialog[open]") || typing(event)) return;
+  if (workshop.run && event.key !== "?") return;
   const key = event.key.toLowerCase();
   if (event.ctrlKey || event.metaKey) {
     const step = { z: event.shiftKey ? "redo" : "undo", y: "redo" }[key];
@@ -189,28 +230,6 @@ addEventListener("keydown", (event) => {
     KEYS[key]();
   }
 });
-
-function help() {
-  const { body } = dialog("Keyboard");
-  const rows = [
-    ["Ctrl Z · Ctrl Shift Z", "undo, redo"],
-    ["← →", "move the slider"],
-    ["0 · Backspace", "reset the slider"],
-    ["N", "new seed"],
-    ["S", "keep a snapshot"],
-    ["T", "teach a slider"],
-    ["M", "more like this"],
-    ["B (hold)", "while comparing: see B"],
-    ["Esc", "close what is open"],
-  ];
-  body.append(
-    el(
-      "dl",
-      { class: "keys" },
-      rows.flatMap(([keys, what]) => [el("dt", {}, keys), el("dd", {}, what)]),
-    ),
-  );
-}
 
 // --- the connection
 
