@@ -22,17 +22,17 @@ export class Examples {
     this.node.hidden = true;
     const pictures = await api.examples(run.id, way).catch(() => []); // the data may have moved
     if (asked !== this.#asked || !pictures.length) return;
-    this.node.replaceChildren(
-      el("p", { class: "muted" }, "Or one of these, which it has not learned from:"),
-      el("div", { class: "work-cells" }, pictures.map((source, index) => this.#cell(source, `example-${index + 1}.png`))),
-    );
+    const cells = pictures.map((source, index) => this.#cell(source, `example-${index + 1}.png`));
+    const line = el("p", { class: "muted" }, "Or one of these, which it has not learned from:");
+    this.node.replaceChildren(line, el("div", { class: "work-cells" }, cells));
     this.node.hidden = false;
   }
 
   #cell(source, name) {
     const label = name.replace("-", " ").replace(".png", "");
     const take = () => this.#take(fileOf(source, name));
-    return el("button", { type: "button", class: "cell", aria: { label }, onclick: take }, el("img", { src: source, alt: "" }));
+    const image = el("img", { src: source, alt: "" });
+    return el("button", { type: "button", class: "cell", aria: { label }, onclick: take }, image);
   }
 }
 

@@ -7,10 +7,11 @@ import { $, attempt, button, el, menu, say, typing } from "./dom.js";
 import { help } from "./keyboard.js";
 import { Photo } from "./photo.js";
 import { Stage } from "./picture.js";
+import { Places } from "./places.js";
 import { anySeed, moreLikeThis, nearest } from "./sheets.js";
 import { Snapshots } from "./snapshots.js";
 import { Socket } from "./socket.js";
-import { MOST_PANES, Table } from "./state.js";
+import { Table } from "./state.js";
 import { teach } from "./teach.js";
 import { Jobs, Train } from "./train.js";
 import { Tray } from "./tray.js";
@@ -28,6 +29,7 @@ const snapshots = new Snapshots(table, $("snapshots"), (snapshot) => compare.wit
 const photo = new Photo(table, jobs);
 const train = new Train(table, jobs);
 const workshop = new Workshop($("work"), jobs);
+const places = new Places(table, workshop);
 
 const fresh = () => table.change(table.setStart(table.world.shown, { start: { seed: anySeed() } }), "seed");
 const teachSlider = () =>
@@ -92,66 +94,6 @@ const tools = [
 ];
 $("tools").append(...tools);
 
-let chips = "";
-
-/** Built anew only when there is something new: a button that is replaced under a finger is never clicked. */
-function showRuns() {
-  const { translators } = table.server;
-  const runs = [...table.server.runs, ...translators];
-  settle(translators);
-  const signature = JSON.stringify(runs.map(({ id, name, about, gone }) => [id, name, about, gone]));
-  if (signature === chips) return;
-  chips = signature;
-  $("runs").replaceChildren(
-    ...(runs.length > 1 ? runs : []).map((run) =>
-      button(run.name, () => toggle(run), {
-        kind: `chip ${run.gone ? "gone" : ""}`,
-        hint: run.about,
-        aria: { pressed: String(isShown(run)) },
-        data: { run: run.id },
-      }),
-    ),
-  );
-}
-
-const isShown = (run) => (workshop.run ? workshop.run.id === run.id : table.world.shown.includes(run.id));
-
-/** The room of sliders, or the page of a model without any; that of before a reload, where it is still there. */
-function settle(translators) {
-  const known = (id) => translators.find((run) => run.id === id);
-  if (workshop.run && !known(workshop.run.id)) workshop.close();
-  const wanted = known(Workshop.kept) ?? (table.server.runs.length ? null : translators[0]);
-  if (!workshop.run && wanted) workshop.open(wanted);
-  showPlace();
-}
-
-function showPlace() {
-  const works = Boolean(workshop.run);
-  $("room").hidden = works;
-  for (const one of [undo, redo, photoButton, recipeButton]) one.hidden = works;
-  $("skip").href = works ? "#work" : "#tray";
-  $("skip").textContent = works ? "Skip to the picture" : "Skip to the sliders";
-  showBars();
-}
-
-function toggle(run) {
-  const { shown } = table.world;
-  if (run.task) {
-    workshop.open(run);
-    return showPlace();
-  }
-  if (workshop.run) {
-    workshop.close();
-    showPlace();
-    if (shown.includes(run.id)) return table.activate(run.id);
-  }
-  const there = shown.includes(run.id);
-  if (there && shown.length === 1) return say("One model has to stay.");
-  if (!there && shown.length === MOST_PANES) return say(`At most ${MOST_PANES} models side by side.`);
-  table.change((world) => ({ ...world, shown: there ? shown.filter((id) => id !== run.id) : [...shown, run.id] }));
-  return table.activate(there ? table.active : run.id);
-}
-
 function showBars() {
   undo.disabled = !table.canUndo;
   redo.disabled = !table.canRedo;
@@ -159,11 +101,11 @@ function showBars() {
   [...tools, photoButton].forEach((one) => {
     one.disabled = none;
   });
-  for (const chip of $("runs").children) chip.setAttribute("aria-pressed", String(isShown({ id: chip.dataset.run })));
+  for (const one of [undo, redo, photoButton, recipeButton]) one.hidden = Boolean(workshop.run);
 }
 
-table.addEventListener("server", showRuns);
 table.addEventListener("world", showBars);
+places.addEventListener("place", showBars);
 
 // --- files in and out
 

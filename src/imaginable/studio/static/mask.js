@@ -14,6 +14,7 @@ export class Mask extends EventTarget {
   #brush = 1; // across, in pixels of the picture
   #at = null;
   #size = { width: 1, height: 1 };
+  #source = "";
 
   constructor() {
     super();
@@ -34,9 +35,10 @@ export class Mask extends EventTarget {
     return !this.#strokes.length || this.#strokes.at(-1).clears === true;
   }
 
-  /** A picture to paint over, with nothing painted yet. */
+  /** A picture to paint over. Of the same one what was painted stays. */
   begin(source, size) {
-    this.image.src = source;
+    if (source === this.#source) return;
+    this.image.src = this.#source = source;
     this.#size = size;
     Object.assign(this.canvas, size);
     fit(this.node, size);

@@ -2,7 +2,7 @@
 
 const TASKS = {
   translate: {
-    does: () => "Makes of a picture one of the other kind, as it has learned.",
+    does: () => "Turns a picture of the kind that it knows into one of the other kind.",
     busy: "Translating",
     names: () => ["Before", "After"],
     choice: "Direction",
@@ -10,7 +10,7 @@ const TASKS = {
   upscale: {
     does: (run) => `Enlarges ${run.factor} times. Fine detail is plausible, not what was there.`,
     busy: "Enlarging",
-    names: (way) => ["Bicubic", way ? WAYS[way].name : "Enlarged"],
+    names: (way) => ["Bicubic", way ? wayOf(way).name : "Enlarged"],
     choice: "Kind of enlargement",
   },
   inpaint: {
@@ -21,12 +21,14 @@ const TASKS = {
   },
 };
 
-export const WAYS = {
+const WAYS = {
   b: { name: "To B", hint: "From pictures like A to pictures like B" },
   a: { name: "To A", hint: "From pictures like B to pictures like A" },
   sharp: { name: "Sharp", hint: "Sharper; its detail is made up" },
   pixel: { name: "Pixel", hint: "Nearest to the truth pixel by pixel, and softer" },
 };
 
+/** A method from outside the package may have ways that we have no words for. */
+export const wayOf = (way) => WAYS[way] ?? { name: way, hint: "" };
 export const taskOf = (run) => TASKS[run.task];
 export const spokenOf = (run) => `${run.method}, ${run.size} px. ${taskOf(run).does(run)}`;

@@ -22,9 +22,10 @@ export class Wipe {
     this.sheet = el("div", { class: "wipe-sheet" }, this.before, this.after);
     this.view = el("div", { class: "wipe-view" }, this.sheet);
     this.names = [el("span", { class: "wipe-name" }), el("span", { class: "wipe-name right" })];
+    const aria = { label: "Before and after", valuemin: 0, valuemax: 100 };
     this.line = el(
       "div",
-      { class: "wipe-line", role: "slider", tabIndex: 0, aria: { label: "Before and after", valuemin: 0, valuemax: 100 } },
+      { class: "wipe-line", role: "slider", tabIndex: 0, aria },
       el("span", { class: "wipe-knob" }),
     );
     this.node = el("div", { class: "wipe fitted" }, this.view, this.names, this.line);
@@ -67,11 +68,12 @@ export class Wipe {
 
   /** A pixel of the picture on a pixel of the screen, and the rest by dragging; or all of it. */
   zoom(on) {
+    const before = this.#zoomed;
     this.#zoomed = on;
     this.node.classList.toggle("zoomed", on);
     this.view.tabIndex = on ? 0 : -1; // then it scrolls by arrow keys
     this.sheet.style.width = on ? `${this.#size.width / devicePixelRatio}px` : "";
-    if (on) {
+    if (on && !before) {
       this.view.scrollLeft = (this.view.scrollWidth - this.view.clientWidth) / 2;
       this.view.scrollTop = (this.view.scrollHeight - this.view.clientHeight) / 2;
     }

@@ -1,17 +1,17 @@
 // The page of a model that makes pictures of pictures: bring one, wait, look at before and after, save it.
 
 import * as api from "./api.js";
-import { attempt, button, el, icon, say, typing } from "./dom.js";
+import { attempt, el, say, typing } from "./dom.js";
 import { Examples } from "./examples.js";
 import { Mask } from "./mask.js";
-import { spokenOf, taskOf, WAYS } from "./tasks.js";
+import { taskOf } from "./tasks.js";
 import { Wipe } from "./wipe.js";
+import { WorkView } from "./workview.js";
 
-const LIMIT = 50 << 20;
-const KEPT = "imaginable-work";
+const LIMIT = 50; // MB
+
 export class Workshop {
   run = null;
-  #place;
   #jobs;
   #turn = 0; // what comes of an earlier picture is not shown any more
   #way = null;
@@ -19,33 +19,24 @@ export class Workshop {
   #made = new Map(); // way -> what was made
   #shelf = []; // all that lies at the server for this picture
   #job = null;
+  #wipe = new Wipe();
+  #mask = new Mask();
+  #examples = new Examples((file) => this.take(file));
 
   constructor(place, jobs) {
-    [this.#place, this.#jobs] = [place, jobs];
-    this.wipe = new Wipe();
-    this.mask = new Mask();
-    this.mask.addEventListener("change", () => {
-      this.fill.disabled = this.mask.empty;
+    this.#jobs = jobs;
+    this.view = new WorkView(place, this.#examples.node, {
+      choose: () => this.#choose(),
+      save: () => this.#save(),
+      zoom: () => this.#zoom(!this.#wipe.zoomed),
+      paint: () => this.#paint(),
+      next: () => this.#next(),
+      fill: () => this.#make(),
+      stop: () => attempt(() => api.cancel(this.#job), { busy: this.view.stop }),
     });
-    this.title = el("h2", {});
-    this.about = el("p", { class: "muted" });
-    this.ways = el("div", { class: "segments", role: "group" });
-    this.room = el("div", { class: "work-room" });
-    this.bar = el("progress", { max: 1, aria: { label: "Progress" } });
-    this.line = el("p", { class: "work-line", role: "status" });
-    this.progress = el("div", { class: "work-progress", hidden: true }, this.bar, this.line);
-    this.remark = el("p", { class: "work-remark", hidden: true });
-    this.tools = el("div", { class: "tools", role: "toolbar", aria: { label: "With this picture" } });
-    this.examples = new Examples((file) => this.take(file));
-    this.#buttons();
-    place.append(
-      el("header", { class: "work-head" }, el("div", { class: "grow" }, this.title, this.about), this.ways),
-      this.room,
-      this.progress,
-      this.remark,
-      this.tools,
-      this.examples.node,
-    );
+    this.#mask.addEventListener("change", () => {
+      this.view.fill.disabled = this.#mask.empty;
+    });
     addEventListener("paste", (event) => {
       const file = event.clipboardData?.files[0];
       if (this.run && file && !typing(event)) this.take(file);
@@ -53,27 +44,11 @@ export class Workshop {
     addEventListener("pagehide", () => this.#forget());
   }
 
-  static get kept() {
-    return sessionStorage.getItem(KEPT);
-  }
-
   open(run) {
     if (this.run?.id === run.id) return;
     this.#leave();
-    this.run = run;
-    this.#way = run.ways[0] ?? null;
-    this.#remember(run.id);
-    this.#place.hidden = false;
-    this.title.textContent = run.name;
-    this.about.textContent = spokenOf(run);
-    this.about.title = run.about;
-    this.ways.hidden = !run.ways.length;
-    this.ways.setAttribute("aria-label", taskOf(run).choice);
-    this.ways.replaceChildren(
-      ...run.ways.map((way) =>
-        button(WAYS[way].name, () => this.#choose(way), { kind: "segment", hint: WAYS[way].hint, data: { way } }),
-      ),
-    );
+    [this.run, this.#way] = [run, run.ways[0] ?? null];
+    this.view.open(run, (way) => this.#turnTo(way));
     this.#empty();
   }
 
@@ -81,85 +56,53 @@ export class Workshop {
     if (!this.run) return;
     this.#leave();
     this.run = null;
-    this.#remember("");
-    this.#place.hidden = true;
+    this.view.close();
   }
 
-  #remember(id) {
-    try {
-      sessionStorage.setItem(KEPT, id);
-    } catch {
-      /* a forbidden storage costs the place after a reload, nothing else */
-    }
+  get #inpaints() {
+    return this.run.task === "inpaint";
   }
 
   // --- what is to be seen
 
-  #buttons() {
-    this.drop = el(
-      "button",
-      { type: "button", class: "drop", onclick: () => this.choose() },
-      icon("photo"),
-      el("span", { class: "empty-title" }, "Drop a picture here"),
-      el("span", { class: "muted" }, "or choose a file, or paste one (Ctrl+V). It stays on this machine."),
-    );
-    this.save = button("Save the result", () => this.#save(), { image: "save", kind: "primary" });
-    const hint = "A pixel of the picture on a pixel of the screen; drag to move";
-    this.zoom = button("1:1", () => this.#zoom(), { kind: "zoom", hint });
-    this.more = button("Paint another hole", () => this.#paint(), { image: "brush" });
-    this.next = button("Next picture", () => this.#nextOne(), { image: "photo" });
-    this.fill = button("Fill", () => this.#make(), { kind: "primary" });
-    this.stop = button("Cancel", () => attempt(() => api.cancel(this.#job), { busy: this.stop }), { kind: "danger" });
-  }
-
-  #show({ room, tools = [], busy = "", remark = "" }) {
-    this.examples.hide();
-    this.room.replaceChildren(room);
-    this.tools.replaceChildren(...tools);
-    this.progress.hidden = !busy;
-    this.line.textContent = busy;
-    this.remark.textContent = remark;
-    this.remark.hidden = !remark;
-    const locked = Boolean(busy);
-    [...this.ways.children].forEach((one) => {
-      one.disabled = locked;
-      one.setAttribute("aria-pressed", String(one.dataset.way === this.#way));
-    });
+  #show(what) {
+    this.#examples.hide();
+    this.view.show({ way: this.#way, ...what });
   }
 
   #empty() {
-    this.#show({ room: this.drop });
-    this.examples.show(this.run, this.#way);
-  }
-
-  #busy(line) {
-    this.bar.removeAttribute("value");
-    this.#show({ room: this.wipe.node, busy: line, tools: this.#job ? [this.stop] : [] });
+    this.#show({ room: this.view.drop });
+    this.#examples.show(this.run, this.#way);
   }
 
   #paint() {
     const source = this.#made.get(this.#way) ?? this.#given;
-    this.#show({ room: this.mask.node, tools: [...this.mask.tools, this.next, this.fill] });
-    if (this.mask.of !== source) this.mask.begin(api.brought(source.picture), this.#given);
-    this.mask.of = source;
-    this.mask.canvas.focus({ preventScroll: true });
+    this.#show({ room: this.#mask.node, tools: [...this.#mask.tools, this.view.next, this.view.fill] });
+    this.#mask.begin(api.brought(source.picture), this.#given);
+    this.#mask.canvas.focus({ preventScroll: true });
   }
 
-  async #present(made, turn) {
-    const before = this.run.task === "inpaint" ? this.#given.picture : made.before;
-    await this.wipe.show(api.brought(before), api.brought(made.picture), made, taskOf(this.run).names(this.#way));
+  async #present(made) {
+    const [turn, way] = [this.#turn, this.#way];
+    const before = this.#inpaints ? this.#given.picture : made.before;
+    await this.#wipe.show(api.brought(before), api.brought(made.picture), made, taskOf(this.run).names(way));
     if (turn !== this.#turn) return;
-    const again = this.run.task === "inpaint" ? [this.more] : [];
-    const tools = [this.zoom, ...again, this.next, this.save];
-    this.#show({ room: this.wipe.node, tools, remark: made.remark });
-    this.zoom.hidden = !this.wipe.canZoom;
-    this.#zoomed();
-    this.wipe.line.focus({ preventScroll: true });
+    const { zoom, paint, next, save } = this.view;
+    const tools = [zoom, ...(this.#inpaints ? [paint] : []), next, save];
+    this.#show({ room: this.#wipe.node, tools, remark: made.remark });
+    zoom.hidden = !this.#wipe.canZoom;
+    this.#zoom(this.#wipe.zoomed && this.#wipe.canZoom);
+    this.#wipe.line.focus({ preventScroll: true });
+  }
+
+  #zoom(on) {
+    this.#wipe.zoom(on);
+    this.view.zoom.setAttribute("aria-pressed", String(on));
   }
 
   // --- a picture
 
-  choose() {
+  #choose() {
     const take = () => input.files[0] && this.take(input.files[0]);
     const input = el("input", { type: "file", accept: "image/*", onchange: take });
     input.click();
@@ -167,82 +110,80 @@ export class Workshop {
 
   async take(file) {
     if (this.#job) return say("A picture is being made; wait for it or cancel it.");
-    if (file.size > LIMIT)
-      return say(`${file.name} has ${Math.round(file.size / 2 ** 20)} MB; at most 50 are taken.`, "bad");
+    const size = Math.round(file.size / 2 ** 20);
+    if (size > LIMIT) return say(`${file.name} has ${size} MB; at most ${LIMIT} are taken.`, "bad");
     this.#leave();
     const turn = this.#turn;
-    this.bar.removeAttribute("value");
-    this.#show({ room: this.drop, busy: `Reading ${file.name} …` });
+    this.#show({ room: this.view.drop, busy: `Reading ${file.name} …` });
     const given = await attempt(() => api.bring(this.run.id, file));
-    if (turn !== this.#turn) return undefined;
+    if (given) this.#shelf.push(given.picture);
+    if (turn !== this.#turn) return undefined; // it goes from the shelf with what came after it
     if (!given) return this.#empty();
     this.#given = { ...given, name: file.name };
-    this.#shelf.push(given.picture);
     if (given.fixes.length) say(`Put right: ${given.fixes.join(", ")}.`);
-    return this.run.task === "inpaint" ? this.#paint() : this.#make();
+    return this.#inpaints ? this.#paint() : this.#make();
   }
 
   async #make() {
     const turn = this.#turn;
-    const inpaints = this.run.task === "inpaint";
-    const source = (inpaints && this.#made.get(this.#way)) || this.#given;
-    const mask = inpaints ? await this.mask.file() : null;
-    this.wipe.begin(api.brought(source.picture), this.#given);
-    this.#busy(`${taskOf(this.run).busy} …`);
+    const source = (this.#inpaints && this.#made.get(this.#way)) || this.#given;
+    const first = this.#inpaints || !this.#made.size; // else what the other way made stays before the eyes
+    const mask = this.#inpaints ? await this.#mask.file() : null;
+    if (first) this.#wipe.begin(api.brought(source.picture), this.#given);
+    this.#show({ room: this.#wipe.node, busy: `${taskOf(this.run).busy} …` });
     const answer = await attempt(() => api.make(source.picture, { to: this.#way, mask }));
     if (turn !== this.#turn) return answer && api.cancel(answer.job).catch(() => {});
     if (!answer) return this.#back();
     this.#job = answer.job;
-    this.tools.replaceChildren(this.stop);
-    const unfollow = this.#jobs.follow(answer.job, (news) => {
-      if (turn !== this.#turn) return unfollow?.();
-      if (news.fraction > 0) this.bar.value = news.fraction;
-      if (news.state === "running") return undefined;
-      this.#job = null;
-      if (news.state === "failed") say(news.error, "bad");
-      if (news.state !== "done") return this.#back();
-      this.#made.set(this.#way, news.result);
-      this.#shelf.push(news.result.picture, news.result.before);
-      return this.#present(news.result, turn);
+    this.#show({ tools: [this.view.stop], busy: `${taskOf(this.run).busy} …` });
+    const news = await this.#ended(answer.job, turn);
+    if (news.result) this.#shelf.push(news.result.picture, news.result.before);
+    if (turn !== this.#turn) return undefined;
+    this.#job = null;
+    if (news.state === "failed") say(news.error, "bad");
+    if (news.state !== "done") return this.#back();
+    this.#made.set(this.#way, news.result);
+    return this.#present(news.result);
+  }
+
+  /** The last news of a job. */
+  #ended(job, turn) {
+    return new Promise((resolve) => {
+      const unfollow = this.#jobs.follow(job, (news) => {
+        if (turn === this.#turn) this.view.progress(news.fraction);
+        if (news.state === "running") return;
+        queueMicrotask(() => unfollow());
+        resolve(news);
+      });
     });
-    return undefined;
   }
 
   /** After what failed or was cancelled: to what there was before. */
   #back() {
-    if (this.run.task === "inpaint") return this.#paint();
+    if (this.#inpaints) return this.#paint();
     const [way, made] = [...this.#made].at(-1) ?? [];
-    if (!made) return this.#nextOne();
+    if (!made) return this.#next();
     this.#way = way;
-    return this.#present(made, this.#turn);
+    return this.#present(made);
   }
 
-  #choose(way) {
+  #turnTo(way) {
     this.#way = way;
     if (!this.#given) return this.#empty();
     const made = this.#made.get(way);
-    return made ? this.#present(made, this.#turn) : this.#make();
+    return made ? this.#present(made) : this.#make();
   }
 
   #save() {
     const { picture } = this.#made.get(this.#way);
     const name = `${this.#given.name.replace(/\.[^.]*$/, "")}.png`;
-    return attempt(async () => api.download(await api.made(picture, name)), { busy: this.save });
+    return attempt(async () => api.download(await api.made(picture, name)), { busy: this.view.save });
   }
 
-  #zoom() {
-    this.wipe.zoom(!this.wipe.zoomed);
-    this.#zoomed();
-  }
-
-  #zoomed() {
-    this.zoom.setAttribute("aria-pressed", String(this.wipe.zoomed));
-  }
-
-  #nextOne() {
+  #next() {
     this.#leave();
     this.#empty();
-    this.drop.focus({ preventScroll: true });
+    this.view.drop.focus({ preventScroll: true });
   }
 
   /** Nothing of the picture that was looked at stays, here or at the server. */
@@ -250,7 +191,7 @@ export class Workshop {
     this.#turn += 1;
     if (this.#job) api.cancel(this.#job).catch(() => {});
     this.#forget();
-    [this.#job, this.#given, this.mask.of] = [null, null, null];
+    [this.#job, this.#given] = [null, null];
     this.#made.clear();
   }
 
