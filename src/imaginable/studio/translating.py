@@ -97,8 +97,11 @@ class Translating:
         return ""
 
     def examples(self, to: str | None) -> list[str]:
-        """Some pictures held out from training, as text that a page can show. Raises UserError without the data."""
-        dataset = _pictures.training_data(self.folder, f"examples for {self.model.name}")
+        """Some pictures held out from training, as text that a page can show; none where the data is gone."""
+        try:
+            dataset = _pictures.training_data(self.folder, f"examples for {self.model.name}")
+        except UserError:
+            return []
         of_b = self.way(to) == "a" and dataset.targets is not None
         chosen = (dataset.target_held_out if of_b else dataset.held_out)[:EXAMPLES]
         arrays = dataset.targets if of_b else dataset.items

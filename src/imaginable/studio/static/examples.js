@@ -20,7 +20,7 @@ export class Examples {
   async show(run, way) {
     const asked = ++this.#asked;
     this.node.hidden = true;
-    const pictures = await api.examples(run.id, way).catch(() => []); // the data may have moved
+    const pictures = await api.examples(run.id, way).catch(() => []); // a page is as good without
     if (asked !== this.#asked || !pictures.length) return;
     const cells = pictures.map((source, index) => this.#cell(source, `example-${index + 1}.png`));
     const line = el("p", { class: "muted" }, "Or one of these, which it has not learned from:");

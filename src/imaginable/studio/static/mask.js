@@ -200,9 +200,11 @@ export class Mask extends EventTarget {
     context.globalCompositeOperation = erases ? "destination-out" : "source-over";
     if (sheet) return context.drawImage(sheet, 0, 0);
     Object.assign(context, { lineWidth: brush, lineCap: "round", lineJoin: "round" });
-    context.strokeStyle = getComputedStyle(this.canvas).color;
+    context.strokeStyle = context.fillStyle = getComputedStyle(this.canvas).color;
     context.beginPath();
-    context.moveTo(...points[0]);
+    context.arc(...points[0], brush / 2, 0, 2 * Math.PI);
+    context.fill(); // a line of one point is none
+    context.beginPath();
     points.forEach((point) => context.lineTo(...point));
     return context.stroke();
   }

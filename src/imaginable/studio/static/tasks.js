@@ -2,7 +2,7 @@
 
 const TASKS = {
   translate: {
-    does: () => "Turns a picture of the kind that it knows into one of the other kind.",
+    does: ({ ways }) => `Turns a picture of ${ways.length ? "either" : "one"} kind into one of the other.`,
     busy: "Translating",
     names: () => ["Before", "After"],
     choice: "Direction",
