@@ -63,7 +63,7 @@ export class WorkView {
 
   /** room: what takes the most of the page. busy: what is being done; nothing else can be begun meanwhile. */
   show({ room, tools = [], busy = "", remark = "", way }) {
-    if (room) this.#room.replaceChildren(room);
+    if (room && this.#room.firstChild !== room) this.#room.replaceChildren(room); // else it would lose its scrolling
     this.#tools.replaceChildren(...tools);
     this.#bar.removeAttribute("value");
     this.#progress.hidden = !busy;
