@@ -59,4 +59,4 @@ def translated(picture: Whole, translator: Translator, advance: Advance) -> Made
 
 def is_large(picture: Whole, trained: int) -> bool:
     """Whether it shows things far larger than the model, trained at so many pixels, has seen them."""
-    return min(picture.colour.shape[:2]) > LARGER * trained
+    return bool(min(picture.colour.shape[:2]) > LARGER * trained)

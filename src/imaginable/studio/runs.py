@@ -102,8 +102,8 @@ class Runs:
         with self._locks[id]:
             old = self.get(id)
             book = change(old.book)
-            self._served[id] = old.with_book(book, _stamp(old.folder) or old.stamp)
-            return self._served[id]
+            self._served[id] = new = old.with_book(book, _stamp(old.folder) or old.stamp)
+            return new
 
     def _look(self) -> None:
         """Finds runs that have appeared since."""
