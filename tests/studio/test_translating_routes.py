@@ -92,12 +92,14 @@ def test_the_result_is_the_verb_s_file(
 
 def test_each_way_is_the_verb_s_or_the_method_s_own(studio: Page, translators: Path, tmp_path: Path) -> None:
     picture = bring(studio, "cyclegan", png(COLOURED))["picture"]
-    to_a, to_b = (fetch(studio, made(studio, picture, to=to)["picture"]) for to in "ab")
+    to_a, to_b, usual = (fetch(studio, made(studio, picture, to=to)["picture"]) for to in ("a", "b", None))
     assert to_a == verb(translators / "cyclegan", png(COLOURED), tmp_path, to="a")
     assert to_a != to_b
+    assert usual == to_b
     small = bring(studio, "srgan", png(COLOURED))["picture"]
-    usual, sharp = (fetch(studio, made(studio, small, to=to)["picture"]) for to in (None, "sharp"))
+    usual, sharp, pixel = (fetch(studio, made(studio, small, to=to)["picture"]) for to in (None, "sharp", "pixel"))
     assert usual == sharp
+    assert pixel != sharp
 
 
 def test_before_is_the_picture_or_what_any_program_makes_of_it(studio: Page) -> None:
