@@ -52,9 +52,12 @@ class Bicubic(_Tiny):
 
     factor: int = 2
     noise: float = 0.0
-    stages: ClassVar[tuple[str, ...]] = ("pixel", "sharp")
     task: ClassVar[Literal["upscale"]] = "upscale"
     multiple: ClassVar[int] = 1
+
+    @property
+    def ways(self) -> tuple[str, ...]:
+        return "sharp", "pixel"
 
     @property
     def degradation(self) -> Degradation:

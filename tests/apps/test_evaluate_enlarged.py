@@ -120,5 +120,5 @@ def test_what_makes_no_sense_is_refused(saved: Save, photos: Path, tmp_path: Pat
 
 
 def test_srgan_has_the_second_stage_only_where_there_is_one() -> None:
-    assert Srgan().stages == ("pixel", "sharp")
-    assert Srgan(pixel_share=1).stages == ("pixel",)
+    assert Srgan().ways == ("sharp", "pixel")
+    assert Srgan(pixel_share=1).ways == ()

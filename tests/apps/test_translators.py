@@ -129,8 +129,9 @@ def test_verbs_of_codes_refuse_it(trained: tuple[Job[Any], Dataset], tmp_path: P
     for verb in refused.values():
         with pytest.raises(UserError, match="makes pictures of pictures"):
             verb()
-    with pytest.raises(UserError, match="makes no pictures from codes"):
-        Runs([run])
+    runs = Runs([run])
+    with pytest.raises(UserError, match="has no codes"):
+        runs.get(runs.about()[0]["id"])
 
 
 def test_a_model_of_codes_does_not_translate(tiny_generator: Path) -> None:

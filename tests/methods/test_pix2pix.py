@@ -111,7 +111,7 @@ def test_any_size_is_translated_and_none_is_cut(network: Literal["unet", "residu
     method = Pix2Pix(width=4, network=network, blocks=1)
     nets = method.networks(SPEC, {}).eval()
     with torch.no_grad():
-        for height, width in ((5, 5), (32, 32), (33, 70)):
+        for height, width in ((1, 1), (32, 32), (33, 70)):
             assert method.translate(nets, torch.zeros(2, 3, height, width)).shape == (2, 1, height, width)
 
 

@@ -70,12 +70,12 @@ def enlarged(models: Mapping[str, Model], asked: Asked) -> Contest:
 
 
 def _makers(models: Mapping[str, Model]) -> dict[str, Translator]:
-    """One for every stage of every model: `NAME pixel`, `NAME sharp`; plain NAME where there are no stages."""
+    """One for every way of every model, the usual one last: `NAME pixel`, `NAME sharp`; NAME where there is one only."""
     found: dict[str, Translator] = {}
     for name, model in models.items():
-        translator = _translator.of(model, "upscale", TILE)
-        stages = cast(Enlarges, model.method).stages
-        found |= {f"{name} {stage}": replace(translator, to=stage) for stage in stages} or {name: translator}
+        translator = _translator.of(model, TILE)
+        ways = reversed(model.method.ways)
+        found |= {f"{name} {way}": replace(translator, to=way) for way in ways} or {name: translator}
     return found
 
 

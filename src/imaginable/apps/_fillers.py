@@ -16,6 +16,7 @@ from imaginable.apps import _translator
 from imaginable.apps._codes import RATE, decoding, reach
 from imaginable.apps._holes import Look, looked_at
 from imaginable.apps._pictures import Say
+from imaginable.apps._translator import Translator
 from imaginable.core import seeds
 from imaginable.core.errors import UserError
 from imaginable.data import images
@@ -135,16 +136,12 @@ def load(run: Path, tile: int, steps: int, seed: int, say: Say) -> Filling:
     """The run's model, ready to fill. Raises UserError for one that cannot, and for flags that are of no use to it."""
     model = models.load(run)
     if not model.can(Decodes):
-        translator = _translator.load(run, "inpaint", tile)
+        filling = in_one_pass(_translator.load(run, "inpaint", tile))
         if (steps, seed) != (STEPS, 0):
             raise UserError(
                 f"--steps and --seed are of a search for codes; {model.name} fills at one pass: leave them out"
             )
-
-        def look(colour: np.ndarray, hole: np.ndarray) -> np.ndarray:
-            return translator.in_colours_of(colour, lambda share: None, hole)
-
-        return Filling(translator.model, look, translator.tiling.side)
+        return filling
     if tile != _translator.TILE:
         raise UserError(f"--tile {tile}: {model.name} fills by codes, which are of whole pictures; leave it out")
     if steps < 0:
@@ -155,6 +152,15 @@ def load(run: Path, tile: int, steps: int, seed: int, say: Say) -> Filling:
         f"(--steps {steps}, --seed {seed})"
     )
     return Filling(model, lambda colour, hole: _by_codes(fill, model, colour, hole))
+
+
+def in_one_pass(translator: Translator) -> Filling:
+    """Of a model that learned to fill."""
+
+    def look(colour: np.ndarray, hole: np.ndarray) -> np.ndarray:
+        return translator.in_colours_of(colour, lambda share: None, hole)
+
+    return Filling(translator.model, look, translator.tiling.side)
 
 
 def _by_codes(fill: Fill, model: Model, colour: np.ndarray, hole: np.ndarray) -> np.ndarray:

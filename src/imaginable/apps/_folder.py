@@ -152,9 +152,13 @@ def _targets(given: Sequence[Given], out: Path, also_read: Sequence[Given], say:
 
 
 def _write(target: Path, made: Made) -> None:
-    """A copy says which program wrote it, and no more: it is not synthetic."""
+    files.write_bytes(target, png(made))
+
+
+def png(made: Made) -> bytes:
+    """The file. A copy says which program wrote it, and no more: it is not synthetic."""
     notes = {} if made.origin else {"Software": images.SOFTWARE}
-    files.write_bytes(target, images.png(made.pixels, made.origin, notes, made.profile))
+    return images.png(made.pixels, made.origin, notes, made.profile)
 
 
 def _is_ours(target: Path) -> bool:

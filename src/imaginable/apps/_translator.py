@@ -68,7 +68,11 @@ def load(run: Path, task: Task, tile: int, to: str | None = None) -> Translator:
     """The run's model, ready for a task. Raises UserError, saying what it can, for a model that is for another."""
     model = models.load(run)
     refuse_other(model, task, run)
-    return of(model, task, tile, to)
+    if tile < SMALLEST_TILE:
+        raise UserError(f"--tile {tile}: at least {SMALLEST_TILE} pixels")
+    if to is not None and model.trained.spec.kind != "domains":
+        raise UserError(f"--to {to}: {model.name} knows one way only; leave it out")
+    return of(model, tile, to)
 
 
 def refuse_other(model: Model, task: Task, run: Path) -> None:
@@ -77,14 +81,10 @@ def refuse_other(model: Model, task: Task, run: Path) -> None:
         raise UserError(f"{run}: {model.name} does not {task}; it can {abilities(model)}")
 
 
-def of(model: Model, task: Task, tile: int, to: str | None = None) -> Translator:
-    """A model of that task, ready for it."""
+def of(model: Model, tile: int, to: str | None = None) -> Translator:
+    """A model whose method is Translates, ready for its task. to: one of the method's `ways`."""
     method, spec = cast(Translates, model.method), model.trained.spec
-    if tile < SMALLEST_TILE:
-        raise UserError(f"--tile {tile}: at least {SMALLEST_TILE} pixels")
-    if to is not None and spec.kind != "domains":
-        raise UserError(f"--to {to}: {model.name} knows one way only; leave it out")
-    factor = cast(Enlarges, method).factor if task == "upscale" else 1
+    factor = cast(Enlarges, method).factor if method.task == "upscale" else 1
     first, second = spec.shape[0], (spec.target_shape or spec.shape)[0]
     inputs, outputs = (second, first) if to == "a" else (first, second)
     return Translator(model, Tiling(max(tile // factor, SMALLEST_TILE), method.multiple, factor), inputs, outputs, to)

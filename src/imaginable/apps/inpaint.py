@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -42,37 +43,42 @@ def inpaint(
         everywhere = found[0] if Path(masks).expanduser().is_file() and found[0].root else None
 
         def make(picture: Whole, name: str, advance: Advance) -> Made:
-            hole = _hole(everywhere or of.get(_stem(name)), picture)
-            return _filled(picture, hole, filling, advance)
+            return filled(picture, _hole(everywhere or of.get(_stem(name)), picture), filling, advance)
 
         return _folder.each(given, out or Path(run) / "inpainted", make, say, found)
 
 
-def _filled(picture: Whole, hole: np.ndarray, filling: Filling, advance: Advance) -> Made:
+def filled(picture: Whole, hole: np.ndarray, filling: Filling, advance: Advance) -> Made:
     """The picture as it is outside the hole; what is filled is opaque."""
-    alpha = () if picture.alpha is None else (picture.alpha[..., None],)
-    kept = np.concatenate([picture.colour, *alpha], axis=2)
+    kept = picture.layers.copy()
     if not hole.any():
         return Made(kept, None, picture.profile)
     ground = _translator.ground_of(picture, filling.model)
-    filled = fill(picture.on(ground), hole, filling.side(hole), filling.look, advance)
-    kept[hole, : picture.colour.shape[2]] = filled[hole]
-    if alpha:
+    whole_again = fill(picture.on(ground), hole, filling.side(hole), filling.look, advance)
+    kept[hole, : picture.colour.shape[2]] = whole_again[hole]
+    if picture.alpha is not None:
         kept[hole, -1] = 255
     return Made(kept, filling.model.origin(), picture.profile)
 
 
 def _hole(mask: Given | None, picture: Whole) -> np.ndarray:
-    """bool (h, w), true where the mask is nearer to white. What is transparent in a mask counts as black."""
     if mask is None:
         raise Unreadable("no mask has its name")
+    return hole_in(mask.read, picture, f"its mask {mask.name}")
+
+
+def hole_in(read: Callable[[], bytes | np.ndarray], picture: Whole, mask: str = "its mask") -> np.ndarray:
+    """bool (h, w), true where the mask is nearer to white. What is transparent in a mask counts as black.
+
+    mask: what an error calls it. Raises Unreadable for one that is not readable or not as large as the picture.
+    """
     try:
-        grey = _translator.in_channels(whole(mask.read()).on((0, 0, 0)), 1)[..., 0]
+        grey = _translator.in_channels(whole(read()).on((0, 0, 0)), 1)[..., 0]
     except (Unreadable, OSError) as error:
-        raise Unreadable(f"its mask {mask.name} is not readable ({error})") from error
+        raise Unreadable(f"{mask} is not readable ({error})") from error
     if grey.shape != picture.colour.shape[:2]:
         (height, width), (rows, columns) = picture.colour.shape[:2], grey.shape
-        raise Unreadable(f"it is {width}x{height} and its mask {mask.name} is {columns}x{rows}")
+        raise Unreadable(f"it is {width}x{height} and {mask} is {columns}x{rows}")
     hole: np.ndarray = grey >= 128
     return hole
 

@@ -9,6 +9,7 @@ from imaginable.apps import _folder, _translator
 from imaginable.apps._folder import Made
 from imaginable.apps._pictures import Say
 from imaginable.apps._tiles import Advance
+from imaginable.apps._translator import Translator
 from imaginable.data.whole import Whole
 
 LARGER = 2
@@ -30,18 +31,13 @@ def translate(
     on a side that are made at once; larger pictures are made in parts. Transparency is that of the picture given.
     """
     translator = _translator.load(run, "translate", tile, to)
-    origin, trained = translator.model.origin(), translator.model.trained.spec.shape[-1]
+    trained = translator.model.trained.spec.shape[-1]
     large: list[str] = []
 
     def make(picture: Whole, name: str, advance: Advance) -> Made:
-        height, width = picture.colour.shape[:2]
-        if min(height, width) > LARGER * trained:
+        if is_large(picture, trained):
             large.append(name)
-        ground = _translator.ground_of(picture, translator.model)
-        made = translator.picture(picture.on(ground), advance)
-        if picture.alpha is not None:
-            made = _translator.transparent(made, picture.alpha, ground)
-        return Made(made, origin)
+        return translated(picture, translator, advance)
 
     with _folder.opened(pictures) as given:
         written = _folder.each(given, out or Path(run) / "translated", make, say)
@@ -50,3 +46,17 @@ def translate(
         say(f"far larger than the {trained} pixels that the model knows: {named}")
         say("if the results are poor, shrink them first")
     return written
+
+
+def translated(picture: Whole, translator: Translator, advance: Advance) -> Made:
+    """What the model makes of it, with the picture's own transparency."""
+    ground = _translator.ground_of(picture, translator.model)
+    made = translator.picture(picture.on(ground), advance)
+    if picture.alpha is not None:
+        made = _translator.transparent(made, picture.alpha, ground)
+    return Made(made, translator.model.origin())
+
+
+def is_large(picture: Whole, trained: int) -> bool:
+    """Whether it shows things far larger than the model, trained at so many pixels, has seen them."""
+    return bool(min(picture.colour.shape[:2]) > LARGER * trained)

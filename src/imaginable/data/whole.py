@@ -24,6 +24,11 @@ class Whole:
     profile: bytes | None = None
     fixes: tuple[str, ...] = ()
 
+    @property
+    def layers(self) -> np.ndarray:
+        """uint8 (h, w, 1 to 4), alpha last where there is any."""
+        return self.colour if self.alpha is None else np.concatenate([self.colour, self.alpha[..., None]], axis=2)
+
     def on(self, background: tuple[int, int, int]) -> np.ndarray:
         """What is seen of it on a colour, uint8 (h, w, 1 | 3); grey remains grey on a grey."""
         if self.alpha is None:

@@ -77,6 +77,11 @@ class Method(ABC, Generic[N]):
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     needs: ClassVar[Mapping[str, type]] = {}
 
+    @property
+    def ways(self) -> tuple[str, ...]:
+        """Of one that Translates, what its `to` can be, the usual one first; none where there is one way only."""
+        return ()
+
     @abstractmethod
     def networks(self, spec: DataSpec, given: Mapping[str, Trained]) -> N:
         """Fresh networks for this data, drawn from torch's global generator.
@@ -220,17 +225,13 @@ class Translates(Protocol):
 
 
 class Enlarges(Translates, Protocol):
-    """factor: how many times as large the result is on a side. degradation: how what it learned from was made small.
-    stages: what `to` of `translate` may be, the last one without it; empty where it is not looked at."""
+    """factor: how many times as large the result is on a side. degradation: how what it learned from was made small."""
 
     @property
     def factor(self) -> int: ...
 
     @property
     def degradation(self) -> Degradation: ...
-
-    @property
-    def stages(self) -> tuple[str, ...]: ...
 
 
 class Fills(Translates, Protocol):

@@ -95,6 +95,10 @@ class CycleGan(Method[CycleGanNetworks]):
     beta1: float = 0.5
     """Adam's first beta"""
 
+    @property
+    def ways(self) -> tuple[str, ...]:
+        return "b", "a"
+
     def networks(self, spec: DataSpec, given: Mapping[str, Trained]) -> CycleGanNetworks:
         assert spec.target_shape is not None, "domains have one"
         (a, size, _), (b, _, _) = spec.shape, spec.target_shape

@@ -40,6 +40,10 @@ from imaginable.nn.moved import moved
 from imaginable.objectives.adversarial import discriminator_loss, nonsaturating_loss
 
 
+LEAST = 8
+"""pixels on a side that are translated: norms need more than one at the bottom"""
+
+
 class Pix2PixNetworks(nn.Module):
     def __init__(self, generator: UNet | Translator, critic: PatchCritic) -> None:
         super().__init__()
@@ -133,8 +137,8 @@ class Pix2Pix(Method[Pix2PixNetworks]):
         if to not in (None, "b"):
             raise UserError(f"--to {to}: pix2pix learned the way from A to B only (cyclegan learns both)")
         height, width = x.shape[2:]
-        least = nets.generator.multiple
-        more = (0, -width % least, 0, -height % least)
+        below, right = (max(side + -side % nets.generator.multiple, LEAST) - side for side in (height, width))
+        more = (0, right, 0, below)
         made: Tensor = nets.generator(F.pad(x, more, mode="replicate") if any(more) else x)
         return made[..., :height, :width]
 

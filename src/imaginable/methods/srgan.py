@@ -240,8 +240,8 @@ class Srgan(Method[SrganNetworks]):
         return Degradation(self.factor, self.blur, self.noise, self.jpeg)
 
     @property
-    def stages(self) -> tuple[str, ...]:
-        return ("pixel",) if self.pixel_share == 1 else ("pixel", "sharp")
+    def ways(self) -> tuple[str, ...]:
+        return () if self.pixel_share == 1 else ("sharp", "pixel")
 
     def distance(self, x: Tensor, made: Tensor) -> Tensor:
         """Mean error of a number, ()."""

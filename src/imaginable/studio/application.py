@@ -20,6 +20,7 @@ from imaginable import methods
 from imaginable.apps._json import Reader
 from imaginable.core.errors import UserError
 from imaginable.studio import photos, pictures, sliders, trainings, wire
+from imaginable.studio.brought import Brought
 from imaginable.studio.connection import Hub
 from imaginable.studio.guard import Door, Guard
 from imaginable.studio.jobs import Job, Jobs
@@ -32,8 +33,6 @@ from imaginable.studio.workers import Workers
 STATIC = Path(__file__).parent / "static"
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".html": "text/html"}
 _SECONDS_TO_SAVE = 10.0
-_MOST_UPLOADS = 2
-"""at a time, which bounds the memory they take"""
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -51,7 +50,8 @@ class Studio:
         self.snapshots = Snapshots(runs)
         self.hub = Hub(self.workers, self._paint, patience)
         self.jobs = Jobs(self.hub)
-        self._receiving = 0
+        self.uploads = wire.Uploads()
+        self.brought = Brought(runs, self.workers, self.jobs, self.uploads)
 
     def _paint(self, wanted: Wanted) -> Any:
         return self.runs.get(wanted.run).picture(wanted.design)
@@ -96,6 +96,7 @@ class Studio:
             post("/api/snapshots/{id}/remove", self._forget),
             get("/api/snapshots/{id}.png", self._thumbnail),
             post("/api/runs/{run}/photo", self._photo),
+            *self.brought.routes(),
             post("/api/train", self._train),
             post("/api/jobs/{job}/cancel", self._cancel),
         ]
@@ -193,13 +194,7 @@ class Studio:
 
     async def _photo(self, request: Request) -> Response:
         run = request.path_params["run"]
-        if self._receiving >= _MOST_UPLOADS:
-            raise RefusedError(503, "other photos are arriving; try again in a moment")
-        self._receiving += 1
-        try:
-            raw = await wire.body(request, photos.MOST_BYTES)
-        finally:
-            self._receiving -= 1
+        raw = await self.uploads.read(request, photos.MOST_BYTES)
         x = await self.workers.later(photos.read, self.runs, run, raw)
 
         async def work(job: Job) -> None:

@@ -13,9 +13,10 @@ from imaginable.apps import _priors
 from imaginable.apps._book import Book
 from imaginable.core import files
 from imaginable.core.errors import UserError
-from imaginable.methods._method import Decodes
+from imaginable.methods._method import Decodes, Translates
 from imaginable.model import Model
 from imaginable.studio.served import Served, Stamp
+from imaginable.studio.translating import Translating
 
 _log = logging.getLogger(__name__)
 
@@ -26,16 +27,16 @@ class Runs:
     def __init__(self, named: Sequence[Path] = ()) -> None:
         self._all = not named
         self._folders: dict[str, Path] = {}
-        self._served: dict[str, Served] = {}
+        self._served: dict[str, Served | Translating] = {}
         self._useless: dict[str, Stamp] = {}
         self._locks: dict[str, threading.RLock] = {}
         self._admitting = threading.Lock()
         for folder in named:
-            self.get(self._admit(folder))
+            self._open(self._admit(folder))
         self._look()
 
     def about(self) -> list[dict[str, Any]]:
-        """All of them, as the page is told. Of runs/* those that make no pictures from codes are left out."""
+        """All of them, as the page is told. Of runs/* those that make no pictures are left out."""
         self._look()
         told = []
         for id, folder in list(self._folders.items()):
@@ -43,7 +44,7 @@ class Runs:
             if stamp is not None and self._useless.get(id) == stamp:
                 continue
             try:
-                told.append(self.get(id).about())
+                told.append(self._open(id).about())
             except UserError as error:
                 if id in self._served:
                     told.append(self._served[id].about() | {"gone": True, "stale": str(error)})
@@ -53,18 +54,32 @@ class Runs:
 
     def add(self, folder: Path) -> dict[str, Any]:
         """A run that was trained here."""
-        return self.get(self._admit(folder)).about()
+        return self._open(self._admit(folder)).about()
 
     def present(self) -> list[Served]:
-        """Those that can be used now."""
-        return [self.get(id) for id, folder in self.folders().items() if _stamp(folder)]
+        """Those with codes that can be used now."""
+        opened = [self._open(id) for id, folder in self.folders().items() if _stamp(folder)]
+        return [one for one in opened if isinstance(one, Served)]
 
     def folders(self) -> dict[str, Path]:
         """Of all that were opened."""
         return {id: self._folders[id] for id in list(self._served)}
 
     def get(self, id: str) -> Served:
-        """Raises UserError for one that is unknown, gone or unreadable."""
+        """One with codes. Raises UserError for one that is unknown, gone or unreadable, or without."""
+        found = self._open(id)
+        if isinstance(found, Translating):
+            raise UserError(f"run {id}: {found.model.name} makes pictures of pictures and has no codes")
+        return found
+
+    def translating(self, id: str) -> Translating:
+        """One that makes pictures of pictures. Raises UserError as `get` does."""
+        found = self._open(id)
+        if isinstance(found, Served):
+            raise UserError(f"run {id}: {found.model.name} makes pictures of codes, not of pictures")
+        return found
+
+    def _open(self, id: str) -> Served | Translating:
         folder = self._folders.get(id)
         if folder is None:
             raise UserError(f"run {id[:60]!r}: no such run is open here")
@@ -75,9 +90,8 @@ class Runs:
             if stamp is None:
                 raise UserError(f"run {id}: its folder or its model is gone; bring it back, or go on with another")
             if old is None or old.stamp.weights != stamp.weights:
-                model = _loaded(folder)
-                self._served[id] = Served(id, folder, model, Book.of(model), stamp)
-            elif old.stamp != stamp:
+                self._served[id] = _served(id, folder, _loaded(folder), stamp)
+            elif old.stamp != stamp and isinstance(old, Served):
                 self._served[id] = old.with_book(Book.of(old.model), stamp)
             return self._served[id]
 
@@ -88,8 +102,8 @@ class Runs:
         with self._locks[id]:
             old = self.get(id)
             book = change(old.book)
-            self._served[id] = old.with_book(book, _stamp(old.folder) or old.stamp)
-            return self._served[id]
+            self._served[id] = new = old.with_book(book, _stamp(old.folder) or old.stamp)
+            return new
 
     def _look(self) -> None:
         """Finds runs that have appeared since."""
@@ -116,8 +130,16 @@ class Runs:
         return id
 
 
+def _served(id: str, folder: Path, model: Model, stamp: Stamp) -> Served | Translating:
+    if model.can(Translates):
+        return Translating(id, folder, model, stamp)
+    return Served(id, folder, model, Book.of(model), stamp)
+
+
 def _loaded(folder: Path) -> Model:
     model = models.load(folder)
+    if model.can(Translates):
+        return model
     if model.trained.spec.kind != "images" or not model.can(Decodes):
         raise UserError(f"{folder}: {model.name} makes no pictures from codes, so there is nothing to slide")
     return _priors.with_prior(model, folder, _log.info)  # a plain autoencoder too has starts to draw

@@ -92,7 +92,7 @@ class Served:
         channels, size, _ = self.model.trained.spec.shape
         return {
             "id": self.id,
-            "name": self.folder.name if self.folder.name not in ("model", "best") else self.id,
+            "name": name_in_words(self.folder, self.id),
             "method": self.model.name,
             "size": size,
             "channels": channels,
@@ -101,7 +101,7 @@ class Served:
             "hash": self.book.weights[:8],
             "gaussian": _design.can_truncate(self.model),
             "encodes": self.model.can(Encodes),
-            "about": _said(self.model),
+            "about": said(self.model),
             "directions": self.directions(),
             "gone": False,
             "stale": self.book.stale,
@@ -116,7 +116,13 @@ def direction(one: Direction) -> dict[str, Any]:
     return described(one) | {"weak": one.weak}
 
 
-def _said(model: Model) -> str:
+def name_in_words(folder: Path, id: str) -> str:
+    """What a run is called on the page."""
+    return folder.name if folder.name not in ("model", "best") else id
+
+
+def said(model: Model) -> str:
+    """What it learned from, in a line."""
     about = model.about
     seen = f", {about['images_seen']:,} images seen" if isinstance(about.get("images_seen"), int) else ""
     return f"{model.name} trained on {about.get('data', 'unknown data')}{seen}"

@@ -49,6 +49,23 @@ async def body(request: Request, most: int) -> bytes:
     return b"".join(parts)
 
 
+class Uploads:
+    """At most so many at a time, which bounds the memory they take."""
+
+    def __init__(self, most: int = 2) -> None:
+        self._most = most
+        self._arriving = 0
+
+    async def read(self, request: Request, most: int) -> bytes:
+        if self._arriving >= self._most:
+            raise RefusedError(503, "other photos are arriving; try again in a moment")
+        self._arriving += 1
+        try:
+            return await body(request, most)
+        finally:
+            self._arriving -= 1
+
+
 async def asked(request: Request) -> Reader:
     """The JSON object in a request. Only as application/json, which no form of another page can send."""
     if request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
@@ -86,6 +103,13 @@ def items(given: Reader, key: str, least: int, most: int) -> list[Reader]:
     if not isinstance(listed, list) or not least <= len(listed) <= most:
         raise UserError(f"{key}: a list of {least} to {most} was expected")
     return given.items(key)
+
+
+def texts(given: Reader, key: str, most: int) -> list[str]:
+    listed = given.content.get(key)
+    if not isinstance(listed, list) or len(listed) > most or not all(isinstance(one, str) for one in listed):
+        raise UserError(f"{key}: a list of at most {most} names was expected")
+    return listed
 
 
 # ---- designs

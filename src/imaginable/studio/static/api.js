@@ -25,7 +25,12 @@ const json = (body) => ({
 const post = async (path, body) => (await request(path, json(body))).json();
 const of = (run, what) => `/api/runs/${encodeURIComponent(run)}/${what}`;
 
-export const state = async () => (await request("/api/state")).json();
+/** The server's runs in two: those with codes, and those that make pictures of pictures. */
+export async function state() {
+  const server = await (await request("/api/state")).json();
+  const translators = server.runs.filter((run) => run.task);
+  return { ...server, runs: server.runs.filter((run) => !run.task), translators };
+}
 export const find = (run, kind, count) => post(of(run, "find"), { kind, count });
 export const teach = (run, lesson) => post(of(run, "teach"), lesson);
 export const rename = (run, name, next) => post(of(run, "directions/rename"), { name, new: next });
@@ -39,10 +44,20 @@ export const thumbnail = (id) => `/api/snapshots/${encodeURIComponent(id)}.png`;
 export const train = (job) => post("/api/train", job);
 export const cancel = (job) => post(`/api/jobs/${encodeURIComponent(job)}/cancel`, {});
 
-export async function photo(run, file) {
+async function upload(path, file) {
   const headers = { "Content-Type": "application/octet-stream" };
-  return (await request(of(run, "photo"), { method: "POST", headers, body: file })).json();
+  return (await request(path, { method: "POST", headers, body: file })).json();
 }
+export const photo = (run, file) => upload(of(run, "photo"), file);
+
+// --- pictures of pictures
+
+export const bring = (run, file) => upload(of(run, "bring"), file);
+export const make = (picture, wish) => post(`/api/brought/${encodeURIComponent(picture)}/make`, wish);
+export const brought = (picture) => `/api/brought/${encodeURIComponent(picture)}.png`;
+export const letGo = (pictures) => post("/api/forget", { pictures });
+export const examples = async (run, to) => (await post(of(run, "examples"), { to })).pictures;
+export const made = async (picture, name) => ({ ...(await file(await request(brought(picture)), name)), name });
 
 export async function recipe(text) {
   const options = { method: "POST", headers: { "Content-Type": "application/json" }, body: text };

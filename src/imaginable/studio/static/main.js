@@ -3,16 +3,19 @@
 import * as api from "./api.js";
 import { Compare } from "./compare.js";
 import { Directions } from "./directions.js";
-import { $, attempt, button, dialog, el, menu, say, typing } from "./dom.js";
+import { $, attempt, button, el, menu, say, typing } from "./dom.js";
+import { help } from "./keyboard.js";
 import { Photo } from "./photo.js";
 import { Stage } from "./picture.js";
+import { Places } from "./places.js";
 import { anySeed, moreLikeThis, nearest } from "./sheets.js";
 import { Snapshots } from "./snapshots.js";
 import { Socket } from "./socket.js";
-import { MOST_PANES, Table } from "./state.js";
+import { Table } from "./state.js";
 import { teach } from "./teach.js";
 import { Jobs, Train } from "./train.js";
 import { Tray } from "./tray.js";
+import { Workshop } from "./workshop.js";
 
 const AWAY_AFTER_MS = 600; // a blink of the connection is nobody's concern
 
@@ -25,6 +28,8 @@ const directions = new Directions(table);
 const snapshots = new Snapshots(table, $("snapshots"), (snapshot) => compare.with(snapshot));
 const photo = new Photo(table, jobs);
 const train = new Train(table, jobs);
+const workshop = new Workshop($("work"), jobs);
+const places = new Places(table, workshop);
 
 const fresh = () => table.change(table.setStart(table.world.shown, { start: { seed: anySeed() } }), "seed");
 const teachSlider = () =>
@@ -62,13 +67,14 @@ const photoButton = button("Your photo", () => photo.choose(), {
   kind: "ghost",
   hint: "Find your photo in the model (or drop it anywhere)",
 });
+const recipeButton = button("Open recipe", openRecipe, { image: "folder", kind: "ghost" });
 $("actions").append(
   undo,
   redo,
   photoButton,
   button("Train", () => train.show(), { image: "train", kind: "ghost" }),
-  button("Open recipe", openRecipe, { image: "folder", kind: "ghost" }),
-  button("Keyboard", help, { image: "help", kind: "ghost square", wordless: true, hint: "Keyboard (?)" }),
+  recipeButton,
+  button("Keyboard", showKeys, { image: "help", kind: "ghost square", wordless: true, hint: "Keyboard (?)" }),
 );
 
 const save = button(
@@ -88,34 +94,6 @@ const tools = [
 ];
 $("tools").append(...tools);
 
-let chips = "";
-
-/** Built anew only when there is something new: a button that is replaced under a finger is never clicked. */
-function showRuns() {
-  const { runs } = table.server;
-  const signature = JSON.stringify(runs.map(({ id, name, about, gone }) => [id, name, about, gone]));
-  if (signature === chips) return;
-  chips = signature;
-  $("runs").replaceChildren(
-    ...(runs.length > 1 ? runs : []).map((run) =>
-      button(run.name, () => toggle(run), {
-        kind: `chip ${run.gone ? "gone" : ""}`,
-        hint: run.about,
-        aria: { pressed: String(table.world.shown.includes(run.id)) },
-      }),
-    ),
-  );
-}
-
-function toggle(run) {
-  const { shown } = table.world;
-  const there = shown.includes(run.id);
-  if (there && shown.length === 1) return say("One model has to stay.");
-  if (!there && shown.length === MOST_PANES) return say(`At most ${MOST_PANES} models side by side.`);
-  table.change((world) => ({ ...world, shown: there ? shown.filter((id) => id !== run.id) : [...shown, run.id] }));
-  return table.activate(there ? table.active : run.id);
-}
-
 function showBars() {
   undo.disabled = !table.canUndo;
   redo.disabled = !table.canRedo;
@@ -123,13 +101,11 @@ function showBars() {
   [...tools, photoButton].forEach((one) => {
     one.disabled = none;
   });
-  [...$("runs").children].forEach((chip, index) =>
-    chip.setAttribute("aria-pressed", String(table.world.shown.includes(table.server.runs[index].id))),
-  );
+  for (const one of [undo, redo, photoButton, recipeButton]) one.hidden = Boolean(workshop.run);
 }
 
-table.addEventListener("server", showRuns);
 table.addEventListener("world", showBars);
+places.addEventListener("place", showBars);
 
 // --- files in and out
 
@@ -168,15 +144,22 @@ addEventListener("drop", (event) => {
   event.preventDefault();
   document.body.classList.remove("dropping");
   const file = event.dataTransfer.files[0];
-  if (file) file.name.endsWith(".json") ? takeRecipe(file) : photo.take(file);
+  if (!file) return;
+  if (workshop.run) workshop.take(file);
+  else file.name.endsWith(".json") ? takeRecipe(file) : photo.take(file);
 });
 
 // --- keyboard
 
-const KEYS = { n: fresh, s: () => snapshots.keep(), t: teachSlider, m: () => moreLikeThis(table), "?": help };
+function showKeys() {
+  help(Boolean(workshop.run));
+}
+
+const KEYS = { n: fresh, s: () => snapshots.keep(), t: teachSlider, m: () => moreLikeThis(table), "?": showKeys };
 
 addEventListener("keydown", (event) => {
   if (document.querySelector("dialog[open]") || typing(event)) return;
+  if (workshop.run && event.key !== "?") return;
   const key = event.key.toLowerCase();
   if (event.ctrlKey || event.metaKey) {
     const step = { z: event.shiftKey ? "redo" : "undo", y: "redo" }[key];
@@ -189,28 +172,6 @@ addEventListener("keydown", (event) => {
     KEYS[key]();
   }
 });
-
-function help() {
-  const { body } = dialog("Keyboard");
-  const rows = [
-    ["Ctrl Z · Ctrl Shift Z", "undo, redo"],
-    ["← →", "move the slider"],
-    ["0 · Backspace", "reset the slider"],
-    ["N", "new seed"],
-    ["S", "keep a snapshot"],
-    ["T", "teach a slider"],
-    ["M", "more like this"],
-    ["B (hold)", "while comparing: see B"],
-    ["Esc", "close what is open"],
-  ];
-  body.append(
-    el(
-      "dl",
-      { class: "keys" },
-      rows.flatMap(([keys, what]) => [el("dt", {}, keys), el("dd", {}, what)]),
-    ),
-  );
-}
 
 // --- the connection
 
