@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from contesting import Grey, Negative, Same, Save, pictures, saved, write
 
+from imaginable.apps import _features
 from imaginable.apps._rows import number
 from imaginable.apps.compare import compare
 from imaginable.apps.evaluate import evaluate
@@ -30,6 +31,16 @@ def negatives(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write(folder / "A", A)
     write(folder / "B", B)
     return folder
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Random features, but where a test is about others: a classifier of the sides takes its time."""
+    monkeypatch.setattr(_features, "between", without_sides)
+
+
+def without_sides(kind: Any, options: Any, dataset: Any, wanted: Any, inception: Any, say: Any) -> Any:
+    return _features.choose(kind, options, wanted, inception, say)
 
 
 def figures(found: dict[str, Any], maker: str, contest: int = 0) -> dict[str, Any]:

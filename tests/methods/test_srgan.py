@@ -24,7 +24,7 @@ from imaginable.training.job import Job
 from imaginable.training.state import State
 from imaginable.training.train import train
 
-TINY = Srgan(width=8, blocks=1, judge_width=4, feature_width=4, pixel_share=0.6, lr=2e-3)
+TINY = Srgan(vary=False, width=8, blocks=1, judge_width=4, feature_width=4, pixel_share=0.6, lr=2e-3)
 SPEC = DataSpec("images", (3, 32, 32), count=40)
 
 

@@ -70,7 +70,7 @@ def enlarged(models: Mapping[str, Model], asked: Asked) -> Contest:
 
 
 def _makers(models: Mapping[str, Model]) -> dict[str, Translator]:
-    """One for every way of every model, the usual one last: `NAME pixel`, `NAME sharp`; NAME where there is one only."""
+    """One for every way of every model, the usual one last: `NAME pixel`, `NAME sharp`; NAME where there is one."""
     found: dict[str, Translator] = {}
     for name, model in models.items():
         translator = _translator.of(model, TILE)

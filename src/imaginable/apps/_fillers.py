@@ -39,7 +39,7 @@ def filler(model: Model, seed: int = 0, *, steps: int = STEPS, starts: int = STA
     """
     method = model.method
     if isinstance(method, Translates) and method.task == "inpaint":
-        return lambda x, hole: torch.where(hole > 0.5, model.translate_tensor(x, hole), x)
+        return model.translate_tensor
     if not model.can(Decodes):
         raise UserError(f"{model.name} does not inpaint; it can {_translator.abilities(model)}")
     if model.trained.spec.kind == "points":

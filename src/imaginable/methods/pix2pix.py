@@ -39,7 +39,6 @@ from imaginable.networks.unet import UNet
 from imaginable.nn.moved import moved
 from imaginable.objectives.adversarial import discriminator_loss, nonsaturating_loss
 
-
 LEAST = 8
 """pixels on a side that are translated: norms need more than one at the bottom"""
 

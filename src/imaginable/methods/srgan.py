@@ -19,8 +19,9 @@ whose detail is plausible and made up. Its PSNR is lower: that is the price, not
 
 Differs from the paper: their features are those of VGG trained on ImageNet, these of a small network trained on the
 crops at hand in the first part of the run, to tell by how many quarters a crop was turned (Gidaris et al. 2018,
-arXiv:1803.07728). The absolute error for the squared one, a pixel term in the second stage, and the `light` networks
-(networks/srresnet.py), save in the `paper` preset. The rate falls by a cosine within each stage.
+arXiv:1803.07728). The absolute error for the squared one, a pixel term in the second stage, the `light` networks
+(networks/srresnet.py) and crops that are varied (nn/varied.py), save in the `paper` preset. The rate falls by a cosine
+within each stage.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ from imaginable.methods._method import Method, Phase, Trained
 from imaginable.networks.features import FeatureNetwork, turned
 from imaginable.networks.srresnet import SrganDiscriminator, SrResNet
 from imaginable.nn.degrade import BEST_JPEG, Degradation, cropped
+from imaginable.nn.varied import recoloured, zoomed
 from imaginable.objectives.adversarial import discriminator_loss, nonsaturating_loss, relativistic_loss
 from imaginable.objectives.perceptual import perceptual_distance
 
@@ -95,6 +97,7 @@ class Srgan(Method[SrganNetworks]):
             "adversarial": 1e-3,
             "feature": 1.0,
             "pixel": 0.0,
+            "vary": False,
             "judge_width": 64,
             "feature_width": 64,
             "lr": 1e-4,
@@ -105,6 +108,9 @@ class Srgan(Method[SrganNetworks]):
     """how many times larger"""
     crop: int = 96
     """pixels on a side of what is learned from, cut out of every picture at a place of its own; a multiple of 16"""
+    vary: bool = True
+    """crops are also cut smaller and enlarged, turned, their channels exchanged, and half of them negatives: what is
+    learned of pictures of one kind then holds for others"""
     blur: float = 0.0
     """low resolution is made from blurred pictures: deviation in their pixels, each picture's between 0 and this"""
     noise: float = 0.0
@@ -187,13 +193,13 @@ class Srgan(Method[SrganNetworks]):
 
     def features_loss(self, nets: SrganNetworks, batch: Batch, progress: Progress) -> Loss:
         x = self.crops(batch)
-        quarters = torch.randint(4, (len(x),), device=x.device)
+        quarters = some_quarters(x)
         logits = nets.features(turned(x, quarters))
         loss = F.cross_entropy(logits, quarters)
         return Loss(loss, rotation=loss, rotation_right=(logits.argmax(1) == quarters).float().mean())
 
     def pixel_loss(self, nets: SrganNetworks, batch: Batch, progress: Progress) -> Loss:
-        x = self.crops(batch)
+        x = self.varied(batch)
         error = self.distance(x, nets.generator.pixel(self.degradation(x)))
         return Loss(error, pixel=error)
 
@@ -202,7 +208,7 @@ class Srgan(Method[SrganNetworks]):
 
     def pairs(self, nets: SrganNetworks, batch: Batch, progress: Progress) -> Tensor:
         """Crops and what is made of them at low resolution, (2 n, c, crop, crop)."""
-        x = self.crops(batch)
+        x = self.varied(batch)
         return torch.cat([x, nets.generator.sharp(self.degradation(x))])
 
     def discriminator_loss(self, nets: SrganNetworks, batch: Batch, progress: Progress) -> Loss:
@@ -233,7 +239,13 @@ class Srgan(Method[SrganNetworks]):
         return relativistic_loss(fake, real).mean()
 
     def crops(self, batch: Batch) -> Tensor:
-        return cropped(batch.x, min(self.crop, batch.x.shape[-1]))
+        """(n, c, crop, crop), upright."""
+        size = min(self.crop, batch.x.shape[-1])
+        return recoloured(zoomed(batch.x, size)) if self.vary else cropped(batch.x, size)
+
+    def varied(self, batch: Batch) -> Tensor:
+        x = self.crops(batch)
+        return turned(x, some_quarters(x)) if self.vary else x
 
     @property
     def degradation(self) -> Degradation:
@@ -253,3 +265,8 @@ class Srgan(Method[SrganNetworks]):
             raise UserError(f"to {to!r}: srgan enlarges to 'sharp' or to 'pixel'")
         made: Tensor = (nets.generator.pixel if to == "pixel" else nets.generator.sharp)(x)
         return made.clamp(-1, 1)
+
+
+def some_quarters(x: Tensor) -> Tensor:
+    """For `turned`, drawn for every item, (n,)."""
+    return torch.randint(4, (len(x),), device=x.device)
