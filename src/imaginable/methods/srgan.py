@@ -41,26 +41,11 @@ from imaginable.core.types import Batch, DataSpec, Loss, Progress
 from imaginable.methods._adversarial import drawn
 from imaginable.methods._method import Method, Phase, Trained
 from imaginable.networks.features import FeatureNetwork, turned
-from imaginable.networks.srresnet import SrganDiscriminator, SrResNet
+from imaginable.networks.srresnet import SrganDiscriminator, SrResNet, Stages
 from imaginable.nn.degrade import BEST_JPEG, Degradation, cropped
 from imaginable.nn.varied import recoloured, zoomed
 from imaginable.objectives.adversarial import discriminator_loss, nonsaturating_loss, relativistic_loss
 from imaginable.objectives.perceptual import perceptual_distance
-
-
-class Stages(nn.Module):
-    """The generator of both stages. While the first learns, the second is its copy."""
-
-    def __init__(self, pixel: SrResNet, sharp: SrResNet) -> None:
-        super().__init__()
-        self.pixel = pixel
-        self.sharp = sharp
-        self.copy()
-
-    @torch.no_grad()
-    def copy(self) -> None:
-        for target, source in zip(self.sharp.state_dict().values(), self.pixel.state_dict().values(), strict=True):
-            target.copy_(source)
 
 
 class SrganNetworks(nn.Module):
@@ -155,16 +140,19 @@ class Srgan(Method[SrganNetworks]):
         )
 
     def _check_fields(self) -> None:
-        if self.crop < 32 or self.crop % 16:
-            raise UserError(f"--crop {self.crop}: must be a multiple of 16, at least 32")
-        if not 0 < self.pixel_share <= 1:
-            raise UserError(f"--pixel-share {self.pixel_share}: must be above 0 and at most 1")
-        if not 0 < self.features_until <= self.pixel_share:
-            raise UserError(f"--features-until {self.features_until}: must be above 0 and at most --pixel-share")
-        if not 0 <= self.jpeg <= BEST_JPEG:
-            raise UserError(f"--jpeg {self.jpeg}: must be a quality from 1 to {BEST_JPEG}, or 0 for none")
-        if self.blur < 0 or self.noise < 0:
-            raise UserError("--blur and --noise: must not be negative")
+        share, until = self.pixel_share, self.features_until
+        for right, said in (
+            (self.crop >= 32 and self.crop % 16 == 0, f"--crop {self.crop}: must be a multiple of 16, at least 32"),
+            (0 < share <= 1, f"--pixel-share {share}: must be above 0 and at most 1"),
+            (0 < until <= share, f"--features-until {until}: must be above 0 and at most --pixel-share"),
+            (
+                0 <= self.jpeg <= BEST_JPEG,
+                f"--jpeg {self.jpeg}: must be from 1 to {BEST_JPEG}, or 0 for none",
+            ),
+            (self.blur >= 0 and self.noise >= 0, "--blur and --noise: must not be negative"),
+        ):
+            if not right:
+                raise UserError(said)
 
     def optimizers(self) -> dict[str, Optimizer]:
         first = Schedule("cosine", decay_from=0.3, warmup=0.02, stop=self.features_until)

@@ -84,6 +84,21 @@ def _doubling(width: int) -> list[nn.Module]:
     return [nn.Conv2d(width, 4 * width, 3, padding=1), SubPixel(2), nn.PReLU()]
 
 
+class Stages(nn.Module):
+    """The generator of both stages. While the first learns, the second is its copy."""
+
+    def __init__(self, pixel: SrResNet, sharp: SrResNet) -> None:
+        super().__init__()
+        self.pixel = pixel
+        self.sharp = sharp
+        self.copy()
+
+    @torch.no_grad()
+    def copy(self) -> None:
+        for target, source in zip(self.sharp.state_dict().values(), self.pixel.state_dict().values(), strict=True):
+            target.copy_(source)
+
+
 class SrganDiscriminator(nn.Module):
     """(n, channels, size, size) -> logits (n,), float32.
 
