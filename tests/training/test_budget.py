@@ -10,6 +10,7 @@ import pytest
 
 from imaginable.data.dataset import Dataset
 from imaginable.methods.gan import Gan
+from imaginable.methods.srgan import Srgan
 from imaginable.training import budget
 from imaginable.training.job import Job
 
@@ -31,3 +32,13 @@ def test_slow_snapshots_take_a_seventh_of_the_time_and_are_three_at_least(
     planned = budget.with_images(job, plan.images, plan.snapshots)
     taken = planned.training.images // planned.training.snapshot_every if planned.training.snapshot_every else 20
     assert taken == (snapshots or 21) - 1
+
+
+def test_a_run_is_timed_in_every_part_by_its_share() -> None:
+    plain = budget.parts(Gan().phases())
+    assert [middle for middle, _ in plain] == pytest.approx([1 / 6, 1 / 2, 5 / 6])
+    parts = budget.parts(Srgan(pixel_share=0.8, features_until=0.1).phases())
+    assert sum(share for _, share in parts) == pytest.approx(1)
+    assert sum(share for middle, share in parts if middle > 0.8) == pytest.approx(0.2)
+    assert sum(share for middle, share in parts if middle < 0.1) == pytest.approx(0.1)
+    assert all(middle - share / 2 >= 0.8 or middle + share / 2 <= 0.8 + 1e-9 for middle, share in parts)

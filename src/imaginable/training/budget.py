@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +16,7 @@ import torch
 
 from imaginable.core import distributed, fast
 from imaginable.data.dataset import Dataset
+from imaginable.methods._method import Phase
 from imaginable.training import checkpoint, health, snapshot
 from imaginable.training.feed import Feed
 from imaginable.training.job import Job
@@ -43,13 +46,12 @@ class Estimate:
 def estimate(job: Job[Any], dataset: Dataset, seconds: float) -> Estimate:
     """Images that training can see in `seconds`, snapshots and checkpoints included.
 
-    Times whole cycles of the phases at fractions 0.1, 0.5 and 0.9 of a run, on a throw-away copy.
+    Times whole cycles of the phases on a throw-away copy, in every third of a run and wherever other phases are active.
     """
     fast.tune_process()
     state = State(job, dataset.spec)
     feed = Feed(dataset, job.training.batch, job.training.seed, job.data.flip)
-    points = [_seconds_per_image(state, feed, fraction) for fraction in (0.1, 0.5, 0.9)]
-    per_image = sum(points) / len(points)
+    per_image = sum(share * _seconds_per_image(state, feed, middle) for middle, share in parts(state.phases))
     showing, saving = _seconds_to_show_and_save(state, dataset)
     snapshots = min(_SNAPSHOTS, max(_FEWEST, int(_SHARE_SHOWN * MARGIN * seconds / (showing + saving))))
     fixed = 0.0 if job.training.snapshot_every else snapshots * (showing + saving)
@@ -65,6 +67,12 @@ def with_images(job: Job[Any], images: int, snapshots: int | None = None) -> Job
     """The job for so many images, and so many snapshots where that is given."""
     every = max(job.training.batch, images // (snapshots - 1)) if snapshots else job.training.snapshot_every
     return dataclasses.replace(job, training=dataclasses.replace(job.training, images=images, snapshot_every=every))
+
+
+def parts(phases: Sequence[Phase[Any]]) -> list[tuple[float, float]]:
+    """The middles of the parts that a run is timed in, and the share of each; within none a phase begins or ends."""
+    ends = {0.0, 1 / 3, 2 / 3, 1.0, *(end for phase in phases for end in (phase.start, phase.stop))}
+    return [((first + last) / 2, last - first) for first, last in itertools.pairwise(sorted(ends))]
 
 
 def _seconds_per_image(state: State, feed: Feed, fraction: float) -> float:
