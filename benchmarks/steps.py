@@ -41,7 +41,7 @@ from imaginable.training.job import Job, Training
 from imaginable.training.state import State
 from ordinary import Step, ordinary_item, ordinary_settings, ordinary_step
 
-SRGAN = {"crop": 64, "width": 32, "blocks": 8, "judge_width": 16, "feature_width": 8}
+SRGAN = {"vary": False, "crop": 64, "width": 32, "blocks": 8, "judge_width": 16, "feature_width": 8}
 """its preset `small`"""
 SMALL = (3, 32, 32)
 """the presets `small` of the newer GANs are meant for this size"""
@@ -111,7 +111,7 @@ ROWS = {
     "r3gan": Row("r3gan", 64, SMALL, {"width": 16}, 2.0),
     "r3gan-lazy": Row("r3gan", 64, SMALL, {"width": 16, "penalty_every": 4}, 2.0),
     "autoencoder": Row("autoencoder", 64),
-    "pix2pix": Row("pix2pix", 64, options={"width": 32}, target=1.8),
+    "pix2pix": Row("pix2pix", 64, options={"width": 32, "shift": 0.0}, target=1.8),
     "cyclegan": Row("cyclegan", 4, options={"width": 32, "blocks": 4}, target=1.8),
     "srgan-pixel": Row("srgan", 64, (3, 128, 128), SRGAN, 1.8, at=0.5),
     "srgan-sharp": Row("srgan", 64, (3, 128, 128), SRGAN, 1.8, at=0.9),
