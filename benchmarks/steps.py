@@ -42,7 +42,7 @@ from imaginable.training.state import State
 from ordinary import Step, ordinary_item, ordinary_settings, ordinary_step
 
 SRGAN = {"vary": False, "crop": 64, "width": 32, "blocks": 8, "judge_width": 16, "feature_width": 8}
-"""its preset `small`"""
+"""its preset `small`, of crops as they are"""
 SMALL = (3, 32, 32)
 """the presets `small` of the newer GANs are meant for this size"""
 LEAST_TURN = 0.2
