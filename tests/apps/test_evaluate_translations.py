@@ -182,3 +182,17 @@ def test_a_run_with_the_name_of_a_baseline_does_not_take_its_place(saved: Save, 
     run = saved("identity", Negative(), "pairs")
     found = evaluate(run, str(negatives), everything=True, say=lambda line: None)
     assert figures(found, "identity")["l1"]["value"] > figures(found, "run identity")["l1"]["value"] == 0
+
+
+def test_what_is_made_is_compared_by_features_of_the_two_sides(
+    saved: Save, negatives: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, bool]] = []
+
+    def between(kind: Any, options: Any, dataset: Any, wanted: Any, inception: Any, say: Any) -> Any:
+        asked.append((dataset.spec.kind, bool(wanted.items.mean() == dataset.targets.mean())))
+        return without_sides(kind, options, dataset, wanted, inception, say)
+
+    monkeypatch.setattr(_features, "between", between)
+    evaluate(saved("lazy", Same(), "pairs"), str(negatives), everything=True, n=20, say=lambda line: None)
+    assert asked == [("pairs", True)]

@@ -220,7 +220,7 @@ class Translates(Protocol):
         """Items (n, *shape) to items, always the same ones for the same x.
 
         upscale: (n, c, h, w) to (n, c, f h, f w) for any h, w. inpaint: pixels outside the hole (n, 1, h, w), 1 = to
-        be filled, come back unchanged. to: "a" or "b", of a method that knows both ways ("b" without it).
+        be filled, come back unchanged. to: one of the method's `ways`, the first without it.
         """
 
 
