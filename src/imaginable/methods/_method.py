@@ -206,6 +206,17 @@ class Judges(Protocol):
 
 
 @runtime_checkable
+class Scores(Protocol):
+    """Says how unlike what it learned from an item is, and where."""
+
+    def score(self, nets: Any, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Of pictures (n, c, h, w) a number each (n,), high = unlike, and a map (n, h, w), high where it is unlike.
+
+        An item's score never depends on the other items.
+        """
+
+
+@runtime_checkable
 class Translates(Protocol):
     """Makes pictures of pictures.
 
