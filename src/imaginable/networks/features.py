@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from imaginable.core import seeds
@@ -92,12 +93,22 @@ class RandomFeatures(nn.Module):
             assert convolution.bias is not None
             nn.init.normal_(convolution.bias, 0, 0.1, generator=generator)
 
-    def forward(self, x: Tensor) -> Tensor:
-        means = []
+    def maps(self, x: Tensor) -> list[Tensor]:
+        """(n, 16, h / 2, w / 2), (n, 32, h / 4, w / 4), (n, 64, h / 8, w / 8)."""
+        found = []
         for convolution in self.convolutions:
             x = torch.relu(convolution(x))
-            means.append(x.mean((2, 3)))
-        return torch.cat(means, 1).to(torch.float32)
+            found.append(x)
+        return found
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([level.mean((2, 3)) for level in self.maps(x)], 1).to(torch.float32)
+
+    def difference(self, x: Tensor, other: Tensor) -> Tensor:
+        """Squared difference of the maps of two pictures, channels summed, levels averaged at x's size: (n, h, w)."""
+        pairs = zip(self.maps(x), self.maps(other), strict=True)
+        levels = [(one - two).square().sum(1, keepdim=True) for one, two in pairs]
+        return torch.cat([F.interpolate(one, x.shape[-2:], mode="bilinear") for one in levels], 1).mean(1)
 
 
 def _level(before: int, after: int, stride: int) -> nn.Sequential:

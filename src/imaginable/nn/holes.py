@@ -47,16 +47,27 @@ def _interval(n: int, side: int, device: torch.device) -> Tensor:
     return (places >= start) & (places < start + length)
 
 
-def strokes(n: int, height: int, width: int, device: torch.device) -> Tensor:
-    """One of a brush each, that wanders from anywhere and turns back at the edges."""
+def strokes(
+    n: int,
+    height: int,
+    width: int,
+    device: torch.device,
+    lengths: tuple[float, float] = _LENGTHS,
+    widths: tuple[float, float] = _WIDTHS,
+    segments: int = _SEGMENTS,
+) -> Tensor:
+    """One of a brush each, that wanders from anywhere and turns back at the edges.
+
+    lengths: of a segment, widths: of the stroke, least and greatest as shares of the picture's shorter side.
+    """
     shorter = min(height, width)
     sides = torch.tensor([height - 1, width - 1], device=device)
-    thick = _between(n, _WIDTHS, device) * shorter
+    thick = _between(n, widths, device) * shorter
     place, angle = torch.rand(n, 2, device=device) * sides, torch.rand(n, device=device) * 2 * math.pi
     away = torch.full((n, height, width), torch.inf, device=device)
-    for _ in range(_SEGMENTS):
+    for _ in range(segments):
         angle = angle + _TURN * math.pi * torch.randn(n, device=device)
-        length = _between(n, _LENGTHS, device) * shorter
+        length = _between(n, lengths, device) * shorter
         following = place + length[:, None] * torch.stack([angle.sin(), angle.cos()], 1)
         following = sides - (sides - following.abs()).abs()  # mirrored at 0, then at the far side
         away = torch.minimum(away, _distance(place, following, height, width))

@@ -28,6 +28,15 @@ def bernoulli_log_likelihood(x: Tensor, logits: Tensor) -> Tensor:
     return -F.binary_cross_entropy_with_logits(logits, target, reduction="none").flatten(1).sum(1)
 
 
+def focal_loss(logits: Tensor, truth: Tensor, gamma: float) -> Tensor:
+    """-(1 - p)^γ log p, the mean over an item's numbers, (n,); p: the chance given to what is true, 0 or 1.
+
+    Lin et al. 2017, "Focal Loss for Dense Object Detection", arXiv:1708.02002, equation 4. γ = 0 is cross-entropy.
+    """
+    surprise = F.binary_cross_entropy_with_logits(logits, truth, reduction="none")  # -log p
+    return (-torch.expm1(-surprise)).pow(gamma).mul(surprise).flatten(1).mean(1)
+
+
 def gaussian_log_likelihood(x: Tensor, mean: Tensor, log_deviation: Tensor) -> Tensor:
     """log N(x; mean, σ²), a density over x in [-1, 1] (not comparable with discrete likelihoods), (n,)."""
     scaled = (x - mean) * torch.exp(-log_deviation)

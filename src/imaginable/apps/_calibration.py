@@ -1,0 +1,163 @@
+"""What a model's scores come to on good pictures, and on defects made from them: what they are chosen and judged by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from imaginable.apps import _scorers
+from imaginable.apps._scorers import Scorer, Seen
+from imaginable.core import seeds
+from imaginable.core.errors import UserError
+from imaginable.data.dataset import Dataset
+from imaginable.metrics import detection
+from imaginable.nn.defects import cut_paste
+
+CHOOSING = 200
+"""held-out pictures that scores are chosen on at most; never more than half, the others calibrate"""
+CALIBRATING = 1_000
+_PASTED = 0.0005
+"""share of a picture that a made defect must change at least"""
+
+Advance = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Standard:
+    """What a score comes to on good pictures. calibration: sorted, of pictures that it was not chosen on. mean,
+    deviation: on those it was chosen on. told: AUROC of defects made from them, its error and n. low, high: of the
+    maxima of its maps, the median and the 95th percentile; None without maps."""
+
+    said: str
+    calibration: tuple[float, ...]
+    mean: float
+    deviation: float
+    told: tuple[float, float, int]
+    low: float | None = None
+    high: float | None = None
+
+    def threshold(self, rate: float) -> float:
+        """What one in 1 / rate good pictures exceeds at most. Raises Undefined where too few calibrated it."""
+        return detection.conformal_threshold(np.array(self.calibration), rate)
+
+    def p_value(self, score: float) -> float:
+        """The chance that a good picture scores as high, from the calibration."""
+        return detection.conformal_p_value(np.array(self.calibration), score)
+
+
+def digest_of(pixels: np.ndarray) -> str:
+    """Of one picture, uint8 (h, w, c)."""
+    return blake2b(np.ascontiguousarray(pixels).data, digest_size=12).hexdigest()
+
+
+def good_of(dataset: Dataset) -> np.ndarray:
+    """Held-out items of the classes that were trained on: with a split of its own, data may hold out defects too."""
+    if not dataset.spec.classes:
+        return dataset.held_out
+    known = np.unique(dataset.labels[dataset.train])
+    return dataset.held_out[np.isin(dataset.labels[dataset.held_out], known)]
+
+
+def calibrated(
+    scorers: Mapping[str, Scorer], dataset: Dataset, run: Path, on_progress: Advance | None
+) -> dict[str, Any]:
+    choosing, calibrating = _halves(dataset, run)
+    total = 2 * len(choosing) + len(calibrating)
+    done = 0
+
+    def seen(index: np.ndarray, spoil: bool = False) -> dict[str, Seen]:
+        nonlocal done
+        parts: list[dict[str, Seen]] = []
+        for number, block in enumerate(_scorers.blocks(index)):
+            x = dataset.batch(block).x
+            x = (spoilt(x, number) if spoil else x).contiguous(memory_format=torch.channels_last)
+            with torch.no_grad():
+                parts.append({name: one.look(x) for name, one in scorers.items()})
+            done += len(block)
+            if on_progress:
+                on_progress(done, total)
+        return {name: _joined([part[name] for part in parts]) for name in scorers}
+
+    good, bad, kept = seen(choosing), seen(choosing, spoil=True), seen(calibrating)
+    standards = {name: _standard(one.said, good[name], bad[name], kept[name]) for name, one in scorers.items()}
+    if len(scorers) > 1:
+        three = (Seen(mean_of_standardised(part, standards)) for part in (good, bad, kept))
+        standards["combined"] = _standard("mean of all, each in its own deviations", *three)
+    pictures = dataset.items[np.concatenate([choosing, calibrating])]
+    return {
+        "standards": {name: asdict(one) for name, one in standards.items()},
+        "default": _best(standards),
+        "used": [digest_of(one) for one in pictures],
+    }
+
+
+def _halves(dataset: Dataset, run: Path) -> tuple[np.ndarray, np.ndarray]:
+    good = good_of(dataset)
+    if len(good) < 2:
+        raise UserError(
+            f"{run}: {len(good)} good pictures are held out from its training, and a threshold needs them "
+            "(about one in ten is; all-equal pictures never are): train on more pictures"
+        )
+    order = np.random.Generator(np.random.Philox(seeds.derive("calibration"))).permutation(len(good))
+    first = min(CHOOSING, len(good) // 2)
+    return good[np.sort(order[:first])], good[np.sort(order[first : first + CALIBRATING])]
+
+
+def spoilt(x: Tensor, seed: int) -> Tensor:
+    """Each picture with a defect that can be seen, always the same ones."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seeds.derive("defects", seed))
+        made, changed = cut_paste(x)
+        for _ in range(20):
+            plain = changed.flatten(1).mean(1) < _PASTED
+            if not plain.any():
+                break
+            again, where = cut_paste(x)
+            made = torch.where(plain[:, None, None, None], again, made)
+            changed = torch.where(plain[:, None, None, None], where, changed)
+    return made
+
+
+def _standard(said: str, good: Seen, bad: Seen, kept: Seen) -> Standard:
+    told = detection.auroc(good.score.double().numpy(), bad.score.double().numpy()).score
+    low = high = None
+    if kept.map is not None:
+        peaks = kept.map.flatten(1).amax(1)
+        low, high = float(peaks.quantile(0.5)), float(peaks.quantile(0.95))
+    return Standard(
+        said,
+        tuple(sorted(kept.score.double().tolist())),
+        float(good.score.mean()),
+        float(good.score.std()) or 1.0,
+        (told.value, told.error, told.n),
+        low,
+        high,
+    )
+
+
+def mean_of_standardised(found: dict[str, Seen], standards: dict[str, Standard]) -> Tensor:
+    each = [(seen.score - standards[name].mean) / standards[name].deviation for name, seen in found.items()]
+    return torch.stack(each).mean(0)
+
+
+def _best(standards: dict[str, Standard]) -> str:
+    """The score that tells made defects best; all together only where that is better beyond the error, since it costs
+    as much as all of them."""
+    alone = {name: one for name, one in standards.items() if name != "combined"}
+    best = max(alone, key=lambda name: alone[name].told[0])
+    together = standards.get("combined")
+    if together and together.told[0] > alone[best].told[0] + alone[best].told[1]:
+        return "combined"
+    return best
+
+
+def _joined(parts: list[Seen]) -> Seen:
+    maps = [part.map for part in parts if part.map is not None]
+    return Seen(torch.cat([part.score for part in parts]), torch.cat(maps) if maps else None)
