@@ -21,10 +21,11 @@ def share_of(hits: Array, together: int = 1) -> Score:
     n, count = len(hits), int(hits.sum())
     p, units, found = count / n, n / together, count / together
     few = min(found, units - found) < FEW
-    return Score(p, math.sqrt(p * (1 - p) / units), n, _interval(found, units) if few else None)
+    return Score(p, math.sqrt(p * (1 - p) / units), n, exact_interval(found, units) if few else None)
 
 
-def _interval(found: float, units: float) -> tuple[float, float]:
+def exact_interval(found: float, units: float) -> tuple[float, float]:
+    """Of a share, 95 %, Clopper and Pearson's; neither number need be whole."""
     lower = float(beta.ppf(0.025, found, units - found + 1)) if found > 0 else 0.0
     upper = float(beta.ppf(0.975, found + 1, units - found)) if found < units else 1.0
     return lower, upper
