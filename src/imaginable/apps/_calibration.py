@@ -23,6 +23,7 @@ from imaginable.nn.defects import cut_paste
 CHOOSING = 200
 """held-out pictures that scores are chosen on at most; never more than half, the others calibrate"""
 CALIBRATING = 1_000
+_FEW_SIZES = 20
 _PASTED = 0.0005
 """share of a picture that a made defect must change at least"""
 
@@ -49,7 +50,7 @@ class Standard:
 
     def p_value(self, score: float) -> float:
         """The chance that a good picture scores as high, from the calibration."""
-        return detection.conformal_p_value(np.array(self.calibration), score)
+        return float(detection.conformal_p_value(np.array(self.calibration), score))
 
 
 def digest_of(pixels: np.ndarray) -> str:
@@ -94,6 +95,7 @@ def calibrated(
     return {
         "standards": {name: asdict(one) for name, one in standards.items()},
         "default": _best(standards),
+        "sizes": _sizes(dataset),
         "used": [digest_of(one) for one in pictures],
     }
 
@@ -108,6 +110,12 @@ def _halves(dataset: Dataset, run: Path) -> tuple[np.ndarray, np.ndarray]:
     order = np.random.Generator(np.random.Philox(seeds.derive("calibration"))).permutation(len(good))
     first = min(CHOOSING, len(good) // 2)
     return good[np.sort(order[:first])], good[np.sort(order[first : first + CALIBRATING])]
+
+
+def _sizes(dataset: Dataset) -> list[str]:
+    """Of the originals; none where there are so many that they say nothing."""
+    sizes = list(dataset.manifest.get("sizes", {}))
+    return sizes if len(sizes) <= _FEW_SIZES else []
 
 
 def spoilt(x: Tensor, seed: int) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -33,13 +33,15 @@ _FORMAT = 1
 
 @dataclass(frozen=True)
 class Detector:
-    """A model, its scores, and what they come to on held-out good pictures. default: the score that is used."""
+    """A model, its scores, and what they come to on held-out good pictures. default: the score that is used. used:
+    digests of those pictures. sizes: of the originals it was trained on, such as 640x480; none where all differ."""
 
     model: Model
     scorers: dict[str, Scorer]
     standards: dict[str, Standard]
     default: str
     used: frozenset[str]
+    sizes: frozenset[str]
 
     @classmethod
     def of(cls, model: Model, run: Path, say: Say = print, on_progress: Advance | None = None) -> Detector:
@@ -74,7 +76,7 @@ class Detector:
             name: Standard(**{**one, "calibration": tuple(one["calibration"]), "told": tuple(one["told"])})
             for name, one in kept["standards"].items()
         }
-        return cls(model, scorers, standards, kept["default"], frozenset(kept["used"]))
+        return cls(model, scorers, standards, kept["default"], frozenset(kept["used"]), frozenset(kept["sizes"]))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -89,8 +91,9 @@ class Detector:
             raise UserError(f"--score {asked}: {self.model.name} has {', '.join(self.names)}")
         return asked
 
-    def look(self, x: Tensor, names: Sequence[str]) -> dict[str, Seen]:
+    def look(self, x: Tensor, names: Iterable[str]) -> dict[str, Seen]:
         """These scores of pictures (n, c, h, w) in [-1, 1]. `combined` needs all others, which then come too."""
+        names = set(names)
         wanted = list(self.scorers) if "combined" in names else [name for name in self.scorers if name in names]
         x = x.contiguous(memory_format=torch.channels_last)
         with torch.no_grad():
@@ -113,6 +116,17 @@ class Detector:
             return name
         mapped = [other for other, one in self.standards.items() if one.low is not None and other != "combined"]
         return max(mapped, key=lambda other: self.standards[other].told[0], default=name)
+
+    def unlike(self, sizes: Mapping[tuple[int, int], int]) -> list[str]:
+        """A warning where pictures of these (width, height) are unlike in size what the model was trained on."""
+        strange = sum(count for (width, height), count in sizes.items() if f"{width}x{height}" not in self.sizes)
+        if not strange or not self.sizes:
+            return []
+        side, known = self.model.shape.size, ", ".join(sorted(self.sizes)[:3]) + " ..." * (len(self.sizes) > 3)
+        return [
+            f"{strange:,} pictures are not as large as those it was trained on ({known}): they were brought to "
+            f"{side}x{side} all the same, and a threshold set on others need not hold for them"
+        ]
 
     @cached_property
     def described(self) -> list[str]:

@@ -40,7 +40,7 @@ class Given:
         """Whether it lies in a folder that itself lies in the one that was named."""
         if self.root is None or self.root.resolve() not in folder.resolve().parents:
             return False
-        return folder.resolve() in (self.root / self.name).resolve().parents
+        return is_below(self.root / self.name, folder)
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def _targets(given: Sequence[Given], out: Path, also_read: Sequence[Given], say:
             raise UserError(f"--out {out}: {target} would be written, and it is read; give another folder")
     there = [target for target in targets if target.exists()]
     for target in there:
-        if not _is_ours(target):
+        if not is_ours(target):
             raise UserError(f"--out {out}: {target.name} is there and no result of imaginable; give another folder")
     if there:
         say(f"{len(there)} of {_counted(len(targets))} there from before, written anew: {out}")
@@ -161,7 +161,13 @@ def png(made: Made) -> bytes:
     return images.png(made.pixels, made.origin, notes, made.profile)
 
 
-def _is_ours(target: Path) -> bool:
+def is_below(path: Path, folder: Path) -> bool:
+    """Whether a file lies somewhere in a folder."""
+    return folder.resolve() in path.resolve().parents
+
+
+def is_ours(target: Path) -> bool:
+    """Whether a picture says that this package wrote it."""
     try:
         return images.text_of(target, "Software") == images.SOFTWARE
     except UserError:

@@ -48,12 +48,13 @@ class Cloud:
         """√((z - μ)ᵀ Σ⁻¹ (z - μ)) of codes (n, *code shape), (n,). Mahalanobis 1936."""
         off = codes.flatten(1) - self.mean
         white = off @ self.whitening if self.whitening.ndim == 2 else off * self.whitening
-        return white.norm(dim=1)
+        distance: Tensor = white.norm(dim=1)
+        return distance
 
     def nearest(self, codes: Tensor, count: int = _NEAREST) -> Tensor:
         """Mean distance to the nearest known codes, (n,): Bergman, Cohen & Hoshen 2020 (arXiv:2002.10445), on codes."""
         count = min(count, len(self.codes))
-        parts = codes.flatten(1).split(_BLOCK)
+        parts = torch.split(codes.flatten(1), _BLOCK)
         return torch.cat([torch.cdist(part, self.codes).topk(count, largest=False).values.mean(1) for part in parts])
 
     def save(self, path: Path) -> None:

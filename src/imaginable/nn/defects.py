@@ -82,7 +82,8 @@ def _blobs(n: int, height: int, width: int, device: torch.device) -> Tensor:
     side = min(height, width)
     radius = side * torch.exp(_between(n, (math.log(_RADII[0]), math.log(_RADII[1])), device))[:, None, None]
     flat = _between(n, (0.4, 1.0), device)[:, None, None]
-    away = torch.hypot(*(axis / one for axis, one in zip(_turned(n, height, width, device), (1, flat), strict=True)))
+    long, short = _turned(n, height, width, device)
+    away = torch.hypot(long, short / flat)
     noise = F.interpolate(torch.randn(n, 1, side // 4, side // 4, device=device), (height, width), mode="bilinear")
     return (away < radius * (1 + 0.5 * noise[:, 0]).clamp(min=0.2)).float()[:, None]
 
