@@ -41,7 +41,7 @@ class Bench(Desk):
 
     def turn_to(self, run: str) -> None:
         self.button(run).click()
-        self.page.locator(".drop").wait_for()
+        self.page.locator("#work .drop").wait_for()
 
     def hand(self, raw: bytes, name: str) -> Any:
         return self.page.evaluate_handle(FILES, [name, base64.b64encode(raw).decode()])
@@ -211,7 +211,7 @@ def test_a_file_that_is_no_picture_is_said_and_the_next_one_is_taken(browser: An
     bench.drop(png(COLOURED))
     bench.line.wait_for()
     bench.page.reload()  # the page is that of the same model, and nothing of the picture is left
-    bench.page.locator(".drop").wait_for()
+    bench.page.locator("#work .drop").wait_for()
     assert bench.page.get_by_role("heading", name="pix2pix").is_visible()
     bench.page.close()
     assert len(bench.errors) == 1, "the refusal alone"

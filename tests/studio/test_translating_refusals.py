@@ -136,7 +136,7 @@ def test_there_is_nothing_to_slide_and_models_with_codes_take_no_pictures(
         assert {run["id"]: run.get("task") for run in page.state()["runs"]} == {"vae": None, "srgan": "upscale"}
         answer = page.http.post("/api/runs/vae/bring", content=png(COLOURED))
         assert answer.status_code == 400
-        assert "not of pictures" in answer.json()["error"]
+        assert "no pictures of pictures" in answer.json()["error"]
 
 
 def test_a_model_that_is_gone_or_another_is_noticed(translators: Path, static: Path, tmp_path: Path) -> None:

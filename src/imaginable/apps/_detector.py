@@ -47,6 +47,7 @@ class Detector:
     def of(cls, model: Model, run: Path, say: Say = print, on_progress: Advance | None = None) -> Detector:
         """Found beside the run, or made first: for these weights and this data, once.
 
+        on_progress: told the steps done and all there are of each part that takes long; may raise to stop.
         Raises UserError for a model that scores nothing, one without its run, and where no good picture is held out.
         """
         if model.trained.spec.kind != "images":
@@ -60,11 +61,11 @@ class Detector:
         kept = _read(folder / "detector.json")
         if kept.get("key") == key:
             cloud = Cloud.load(folder / "cloud.safetensors") if _scorers.wants_codes(model) else None
-            return cls._from(model, _by_name(model, Given(run, cloud, say)), kept)
+            return cls._from(model, _by_name(model, Given(run, cloud, say, on_progress)), kept)
         cloud = _cloud(model, dataset) if _scorers.wants_codes(model) else None
         if cloud is not None:
             cloud.save(folder / "cloud.safetensors")
-        scorers = _by_name(model, Given(run, cloud, say))
+        scorers = _by_name(model, Given(run, cloud, say, on_progress))
         say(f"calibrating {model.name} on held-out good pictures, once")
         found = {"key": key} | _calibration.calibrated(scorers, dataset, run, on_progress)
         files.write_text(folder / "detector.json", json.dumps(found))

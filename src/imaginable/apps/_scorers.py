@@ -51,11 +51,13 @@ class Scorer:
 
 @dataclass(frozen=True)
 class Given:
-    """What scores may need to be made. cloud: codes of training pictures."""
+    """What scores may need to be made. cloud: codes of training pictures. on_progress: told how far what has to be
+    trained first is; may raise to stop."""
 
     run: Path
     cloud: Cloud | None
     say: Say
+    on_progress: Callable[[int, int], None] | None = None
 
 
 def scorers(model: Model, given: Given) -> list[Scorer]:
@@ -67,6 +69,18 @@ def scorers(model: Model, given: Given) -> list[Scorer]:
             f"{model.name} says nothing of how unlike a picture is: it has no score, no codes, no holes to fill"
         )
     return found
+
+
+def has_any(model: Model) -> bool:
+    """Whether `scorers` has any for it, found without making them."""
+    if model.trained.spec.kind != "images":
+        return False
+    draws = model.can(Decodes) and (model.can(Samples) or model.fitted is not None)
+    return isinstance(model.method, Scores | Bounds) or model.can(Encodes) or _fills(model) or draws
+
+
+def _fills(model: Model) -> bool:
+    return isinstance(model.method, Translates) and model.method.task == "inpaint"
 
 
 def wants_codes(model: Model) -> bool:
@@ -128,7 +142,7 @@ def _inverted(model: Model, given: Given) -> Iterator[Scorer]:
     """Of a GAN: what is left of a picture when the code that shows it best is found."""
     if not (model.can(Decodes) and (model.can(Samples) or model.fitted is not None)):
         return
-    inverter = Inverter.of(model, given.run, given.say)
+    inverter = Inverter.of(model, given.run, given.say, on_progress=given.on_progress)
 
     def rebuild(x: Tensor) -> Tensor:
         return inverter.invert(x, steps=STEPS, starts=STARTS).refined
@@ -187,7 +201,7 @@ def _codes(model: Model, given: Given) -> Iterator[Scorer]:
 
 
 def _filled(model: Model) -> Iterator[Scorer]:
-    if not (isinstance(model.method, Translates) and model.method.task == "inpaint"):
+    if not _fills(model):
         return
 
     def expected(x: Tensor) -> Tensor:

@@ -24,6 +24,7 @@ from imaginable.studio.brought import Brought
 from imaginable.studio.connection import Hub
 from imaginable.studio.guard import Door, Guard
 from imaginable.studio.jobs import Job, Jobs
+from imaginable.studio.judging import Judging
 from imaginable.studio.runs import Runs
 from imaginable.studio.snapshots import Snapshots
 from imaginable.studio.trainings import Training
@@ -52,6 +53,7 @@ class Studio:
         self.jobs = Jobs(self.hub)
         self.uploads = wire.Uploads()
         self.brought = Brought(runs, self.workers, self.jobs, self.uploads)
+        self.judging = Judging(runs, self.workers, self.jobs, self.uploads, self.brought.shelf)
 
     def _paint(self, wanted: Wanted) -> Any:
         return self.runs.get(wanted.run).picture(wanted.design)
@@ -97,6 +99,7 @@ class Studio:
             get("/api/snapshots/{id}.png", self._thumbnail),
             post("/api/runs/{run}/photo", self._photo),
             *self.brought.routes(),
+            *self.judging.routes(),
             post("/api/train", self._train),
             post("/api/jobs/{job}/cancel", self._cancel),
         ]

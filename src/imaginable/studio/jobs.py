@@ -8,12 +8,15 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from imaginable.apps._fast_encoder import Cancelled
 from imaginable.core.errors import UserError
 from imaginable.studio.connection import Hub, Note
 from imaginable.studio.wire import RefusedError
 
 MOST_KEPT = 8
 """jobs that are over and still told to a page that is opened"""
+_NEWS = 0.01
+"""of all the work: less is not worth a message"""
 _log = logging.getLogger(__name__)
 Work = Callable[["Job"], Awaitable[None]]
 
@@ -36,6 +39,23 @@ class Job:
         self.note = self.note | news
         brief = self.note if "sample" in news else {key: self.note[key] for key in self.note if key != "sample"}
         self._hub.tell(("job", self.id), brief)
+
+
+class Steps:
+    """For work in a thread: told which share is done and with what it is busy, passes on what is worth a message. Made
+    in the loop that answers. Raises Cancelled where a person wants the work to end."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._loop = asyncio.get_running_loop()
+        self._told: tuple[float, str] = (-1.0, "")
+
+    def __call__(self, share: float, line: str = "") -> None:
+        if self._job.cancelled.is_set():
+            raise Cancelled
+        if abs(share - self._told[0]) >= _NEWS or line != self._told[1]:
+            self._told = share, line
+            self._loop.call_soon_threadsafe(lambda: self._job.tell(fraction=share, line=line))
 
 
 class Jobs:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from imaginable.data import images
 from imaginable.data.decode import Unreadable, dimensions
 from imaginable.data.whole import Whole, whole
 from imaginable.studio import photos
-from imaginable.studio.jobs import Job
+from imaginable.studio.jobs import Job, Steps
 from imaginable.studio.runs import Runs
 from imaginable.studio.shelf import Lying, Shelf
 from imaginable.studio.translating import Make, Translating
@@ -27,7 +26,6 @@ from imaginable.studio.workers import Workers
 MOST_BYTES = 50 << 20
 _SAVING = 0.95
 """share of the work after which the result is only written"""
-_NEWS = 0.01
 
 
 def brought(runs: Runs, shelf: Shelf, run: str, raw: bytes) -> dict[str, Any]:
@@ -65,13 +63,8 @@ class Wish:
 
 async def make(job: Job, wish: Wish, shelf: Shelf, workers: Workers) -> None:
     """Tells how far it is, and in the end where the result lies, and what to hold it against."""
-    loop = asyncio.get_running_loop()
-
-    def tell(fraction: float) -> None:
-        loop.call_soon_threadsafe(lambda: job.tell(fraction=fraction))
-
     try:
-        result = await workers.long(_result, wish, shelf, _steps(job, tell))
+        result = await workers.long(_result, wish, shelf, Steps(job))
     except Cancelled:
         job.tell(state="cancelled", line="cancelled")
     else:
@@ -95,21 +88,6 @@ def _result(wish: Wish, shelf: Shelf, advance: Callable[[float], None]) -> dict[
         "height": height,
         "remark": wish.served.remark(picture),
     }
-
-
-def _steps(job: Job, tell: Callable[[float], None]) -> Callable[[float], None]:
-    """Told which share is done: passes it on where it is worth a message, and ends the work where a person wants."""
-    told = -1.0
-
-    def advance(share: float) -> None:
-        nonlocal told
-        if job.cancelled.is_set():
-            raise Cancelled
-        if share >= told + _NEWS:
-            told = share
-            tell(share)
-
-    return advance
 
 
 def _larger(picture: Whole, factor: int) -> Whole:

@@ -13,7 +13,8 @@ from imaginable.apps._fast_encoder import Cancelled
 from imaginable.apps._inverter import Inverter
 from imaginable.core.errors import UserError
 from imaginable.data import images
-from imaginable.data.decode import Unreadable, decode, dimensions
+from imaginable.data.decode import Decoded, Unreadable, decode, dimensions
+from imaginable.data.shape import Shape
 from imaginable.studio import wire
 from imaginable.studio.jobs import Job
 from imaginable.studio.runs import Runs
@@ -28,16 +29,20 @@ _NEWS = 0.01
 
 
 def read(runs: Runs, run: str, raw: bytes) -> Tensor:
-    """The photo as the model sees it, (1, c, h, w). Its size is looked at before it is decoded."""
-    served = runs.get(run)
+    """The photo as the model sees it, (1, c, h, w)."""
+    return images.to_float(taken(raw, runs.get(run).model.shape).pixels[None])
+
+
+def taken(raw: bytes, shape: Shape, what: str = "the photo") -> Decoded:
+    """A photo brought to a shape. Its size is looked at before it is decoded. Raises UserError for what is none."""
     try:
         width, height = dimensions(raw)
         if width * height > MOST_PIXELS:
             most = f"at most {MOST_PIXELS // 10**6} million are accepted"
-            raise UserError(f"the photo has {width}x{height} pixels; {most}")
-        return images.to_float(decode(raw, served.model.shape).pixels[None])
+            raise UserError(f"{what} has {width}x{height} pixels; {most}")
+        return decode(raw, shape)
     except Unreadable as error:
-        raise UserError(f"the photo cannot be used: {error}") from error
+        raise UserError(f"{what} cannot be used: {error}") from error
 
 
 async def invert(job: Job, x: Tensor, run: str, runs: Runs, workers: Workers) -> None:

@@ -9,16 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from imaginable import model as models
-from imaginable.apps import _priors
+from imaginable.apps import _priors, _scorers
 from imaginable.apps._book import Book
 from imaginable.core import files
 from imaginable.core.errors import UserError
-from imaginable.methods._method import Decodes, Translates
+from imaginable.methods._method import Decodes, Scores, Translates
 from imaginable.model import Model
+from imaginable.studio.scoring import Scoring
 from imaginable.studio.served import Served, Stamp
 from imaginable.studio.translating import Translating
 
 _log = logging.getLogger(__name__)
+Opened = Served | Translating | Scoring
 
 
 class Runs:
@@ -27,7 +29,7 @@ class Runs:
     def __init__(self, named: Sequence[Path] = ()) -> None:
         self._all = not named
         self._folders: dict[str, Path] = {}
-        self._served: dict[str, Served | Translating] = {}
+        self._served: dict[str, Opened] = {}
         self._useless: dict[str, Stamp] = {}
         self._locks: dict[str, threading.RLock] = {}
         self._admitting = threading.Lock()
@@ -36,7 +38,7 @@ class Runs:
         self._look()
 
     def about(self) -> list[dict[str, Any]]:
-        """All of them, as the page is told. Of runs/* those that make no pictures are left out."""
+        """All of them, as the page is told. Of runs/* those with no use here are left out."""
         self._look()
         told = []
         for id, folder in list(self._folders.items()):
@@ -68,18 +70,25 @@ class Runs:
     def get(self, id: str) -> Served:
         """One with codes. Raises UserError for one that is unknown, gone or unreadable, or without."""
         found = self._open(id)
-        if isinstance(found, Translating):
-            raise UserError(f"run {id}: {found.model.name} makes pictures of pictures and has no codes")
+        if not isinstance(found, Served):
+            raise UserError(f"run {id}: {found.model.name} {found.does} and has no codes")
         return found
 
     def translating(self, id: str) -> Translating:
         """One that makes pictures of pictures. Raises UserError as `get` does."""
         found = self._open(id)
-        if isinstance(found, Served):
-            raise UserError(f"run {id}: {found.model.name} makes pictures of codes, not of pictures")
+        if not isinstance(found, Translating):
+            raise UserError(f"run {id}: {found.model.name} {found.does}, and no pictures of pictures")
         return found
 
-    def _open(self, id: str) -> Served | Translating:
+    def scoring(self, id: str) -> Opened:
+        """One that says how unlike its data a picture is, whatever else it does. Raises UserError as `get` does."""
+        found = self._open(id)
+        if not _scorers.has_any(found.model):
+            raise UserError(f"run {id}: {found.model.name} {found.does}, and says nothing of anomalies")
+        return found
+
+    def _open(self, id: str) -> Opened:
         folder = self._folders.get(id)
         if folder is None:
             raise UserError(f"run {id[:60]!r}: no such run is open here")
@@ -130,19 +139,25 @@ class Runs:
         return id
 
 
-def _served(id: str, folder: Path, model: Model, stamp: Stamp) -> Served | Translating:
+def _served(id: str, folder: Path, model: Model, stamp: Stamp) -> Opened:
     if model.can(Translates):
         return Translating(id, folder, model, stamp)
+    if not model.can(Decodes):
+        return Scoring(id, folder, model, stamp)
     return Served(id, folder, model, Book.of(model), stamp)
 
 
 def _loaded(folder: Path) -> Model:
     model = models.load(folder)
-    if model.can(Translates):
+    if model.can(Translates) or (model.trained.spec.kind == "images" and _only_scores(model)):
         return model
     if model.trained.spec.kind != "images" or not model.can(Decodes):
         raise UserError(f"{folder}: {model.name} makes no pictures from codes, so there is nothing to slide")
     return _priors.with_prior(model, folder, _log.info)  # a plain autoencoder too has starts to draw
+
+
+def _only_scores(model: Model) -> bool:
+    return model.can(Scores) and not model.can(Decodes)
 
 
 def _stamp(folder: Path) -> Stamp | None:

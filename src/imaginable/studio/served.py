@@ -6,12 +6,12 @@ import threading
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from torch import Tensor
 
-from imaginable.apps import _design
+from imaginable.apps import _design, _scorers
 from imaginable.apps._book import Book, described
 from imaginable.apps._design import Design
 from imaginable.apps._found import spread
@@ -44,6 +44,8 @@ class Known:
 @dataclass
 class Served:
     """A run in memory. stamp: of its files when they were read."""
+
+    does: ClassVar = "makes pictures of codes"
 
     id: str
     folder: Path
@@ -101,6 +103,7 @@ class Served:
             "hash": self.book.weights[:8],
             "gaussian": _design.can_truncate(self.model),
             "encodes": self.model.can(Encodes),
+            "scores": _scorers.has_any(self.model),
             "about": said(self.model),
             "directions": self.directions(),
             "gone": False,

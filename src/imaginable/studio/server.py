@@ -33,7 +33,8 @@ def studio(
 ) -> None:
     """The latent space in your hands: a page on this machine, with sliders. Without runs, all of runs/.
 
-    Models that make pictures of pictures have a page to bring one to: before and after, a mask to paint.
+    Models that make pictures of pictures have a page to bring one to: before and after, a mask to paint. On a page for
+    anomalies one sees how unlike a model's data pictures are, and where.
 
     host: another address makes the page reachable from other machines; then it asks for the token that is printed.
     port: 8420, or another where that is taken. data: folders that can be trained on from the page, besides those here.

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 
-from imaginable.apps import _pictures, _translator
+from imaginable.apps import _pictures, _scorers, _translator
 from imaginable.apps._fillers import in_one_pass
 from imaginable.apps._folder import Made
 from imaginable.apps._tiles import Advance
@@ -35,6 +35,8 @@ Make = Callable[[Whole, Advance], Made]
 class Translating:
     """A run in memory. stamp: of its files when they were read."""
 
+    does: ClassVar = "makes pictures of pictures"
+
     id: str
     folder: Path
     model: Model
@@ -58,6 +60,7 @@ class Translating:
             "task": self.task,
             "ways": list(self.model.method.ways),
             "factor": self.factor,
+            "scores": _scorers.has_any(self.model),
             "size": size,
             "channels": channels,
             "about": said(self.model),

@@ -14,7 +14,7 @@ async function request(path, options = {}) {
   } catch {
     /* the answer was no JSON: the status must do */
   }
-  throw new Error(line);
+  throw Object.assign(new Error(line), { status: answer.status });
 }
 
 const json = (body) => ({
@@ -25,11 +25,11 @@ const json = (body) => ({
 const post = async (path, body) => (await request(path, json(body))).json();
 const of = (run, what) => `/api/runs/${encodeURIComponent(run)}/${what}`;
 
-/** The server's runs in two: those with codes, and those that make pictures of pictures. */
+/** The server's runs in two: those with codes, and those that have a page of their own each. */
 export async function state() {
   const server = await (await request("/api/state")).json();
-  const translators = server.runs.filter((run) => run.task);
-  return { ...server, runs: server.runs.filter((run) => !run.task), translators };
+  const apart = server.runs.filter((run) => run.task);
+  return { ...server, runs: server.runs.filter((run) => !run.task), apart };
 }
 export const find = (run, kind, count) => post(of(run, "find"), { kind, count });
 export const teach = (run, lesson) => post(of(run, "teach"), lesson);
@@ -58,6 +58,12 @@ export const brought = (picture) => `/api/brought/${encodeURIComponent(picture)}
 export const letGo = (pictures) => post("/api/forget", { pictures });
 export const examples = async (run, to) => (await post(of(run, "examples"), { to })).pictures;
 export const made = async (picture, name) => ({ ...(await file(await request(brought(picture)), name)), name });
+
+// --- anomalies
+
+/** What is known of a run's scores, as {detector}, or the {job} that finds that out. */
+export const detector = (run) => post(of(run, "detector"), {});
+export const judge = (run, file) => upload(of(run, "judge"), file);
 
 export async function recipe(text) {
   const options = { method: "POST", headers: { "Content-Type": "application/json" }, body: text };

@@ -22,9 +22,18 @@ const OF_PICTURES = [
   ["← → ↑ ↓ · Space", "on a picture to paint on: move the brush, paint"],
 ];
 
-export function help(ofPictures) {
+const OF_ANOMALIES = [
+  ["Ctrl V", "bring a picture from the clipboard"],
+  ["Tab", "from one picture to the next"],
+  ["Enter", "on a picture: see it large, with all its scores"],
+  ["Esc", "close what is open"],
+];
+const ROWS = { sliders: OF_SLIDERS, work: OF_PICTURES, anomalies: OF_ANOMALIES };
+
+/** place: sliders, work or anomalies. */
+export function help(place) {
   const { body } = dialog("Keyboard");
-  const rows = ofPictures ? OF_PICTURES : OF_SLIDERS;
+  const rows = ROWS[place];
   body.append(
     el(
       "dl",

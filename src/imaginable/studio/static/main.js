@@ -1,9 +1,11 @@
 // The studio's page: puts the parts together. State is in state.js; each part listens to it.
 
+import { Alarms, MOST } from "./alarms.js";
 import * as api from "./api.js";
 import { Compare } from "./compare.js";
 import { Directions } from "./directions.js";
 import { $, attempt, button, el, menu, say, typing } from "./dom.js";
+import { dropped } from "./files.js";
 import { help } from "./keyboard.js";
 import { Photo } from "./photo.js";
 import { Stage } from "./picture.js";
@@ -29,7 +31,8 @@ const snapshots = new Snapshots(table, $("snapshots"), (snapshot) => compare.wit
 const photo = new Photo(table, jobs);
 const train = new Train(table, jobs);
 const workshop = new Workshop($("work"), jobs);
-const places = new Places(table, workshop);
+const alarms = new Alarms($("alarms"), jobs, () => places.back());
+const places = new Places(table, workshop, alarms);
 
 const fresh = () => table.change(table.setStart(table.world.shown, { start: { seed: anySeed() } }), "seed");
 const teachSlider = () =>
@@ -67,11 +70,17 @@ const photoButton = button("Your photo", () => photo.choose(), {
   kind: "ghost",
   hint: "Find your photo in the model (or drop it anywhere)",
 });
+const alarmButton = button("Anomalies", () => places.judge(), {
+  image: "alarm",
+  kind: "ghost",
+  hint: "Which pictures are unlike those it learned from, and where",
+});
 const recipeButton = button("Open recipe", openRecipe, { image: "folder", kind: "ghost" });
 $("actions").append(
   undo,
   redo,
   photoButton,
+  alarmButton,
   button("Train", () => train.show(), { image: "train", kind: "ghost" }),
   recipeButton,
   button("Keyboard", showKeys, { image: "help", kind: "ghost square", wordless: true, hint: "Keyboard (?)" }),
@@ -101,10 +110,12 @@ function showBars() {
   [...tools, photoButton].forEach((one) => {
     one.disabled = none;
   });
-  for (const one of [undo, redo, photoButton, recipeButton]) one.hidden = Boolean(workshop.run);
+  for (const one of [undo, redo, photoButton, recipeButton]) one.hidden = places.name !== "sliders";
+  alarmButton.hidden = !places.judges;
 }
 
 table.addEventListener("world", showBars);
+table.addEventListener("active", showBars);
 places.addEventListener("place", showBars);
 
 // --- files in and out
@@ -143,6 +154,7 @@ addEventListener("dragleave", (event) => {
 addEventListener("drop", (event) => {
   event.preventDefault();
   document.body.classList.remove("dropping");
+  if (alarms.run) return void dropped(event.dataTransfer, MOST).then((files) => alarms.take(files));
   const file = event.dataTransfer.files[0];
   if (!file) return;
   if (workshop.run) workshop.take(file);
@@ -152,14 +164,14 @@ addEventListener("drop", (event) => {
 // --- keyboard
 
 function showKeys() {
-  help(Boolean(workshop.run));
+  help(places.name);
 }
 
 const KEYS = { n: fresh, s: () => snapshots.keep(), t: teachSlider, m: () => moreLikeThis(table), "?": showKeys };
 
 addEventListener("keydown", (event) => {
   if (document.querySelector("dialog[open]") || typing(event)) return;
-  if (workshop.run && event.key !== "?") return;
+  if (places.name !== "sliders" && event.key !== "?") return;
   const key = event.key.toLowerCase();
   if (event.ctrlKey || event.metaKey) {
     const step = { z: event.shiftKey ? "redo" : "undo", y: "redo" }[key];

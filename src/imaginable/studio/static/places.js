@@ -1,31 +1,64 @@
-// Which models are shown: several with sliders side by side, or one that makes pictures of pictures.
+// What the page shows: several models with sliders side by side, one that makes pictures of pictures, or anomalies.
 
 import { $, button, say } from "./dom.js";
 import { MOST_PANES } from "./state.js";
 
-const KEPT = "imaginable-work";
+const KEPT = "imaginable-place";
+const SKIPS = {
+  sliders: ["#tray", "Skip to the sliders"],
+  work: ["#work", "Skip to the picture"],
+  anomalies: ["#alarms", "Skip to the pictures"],
+};
 
 /** Events: "place", when the page has become another. */
 export class Places extends EventTarget {
   #table;
   #workshop;
+  #alarms;
   #chips = "";
 
-  constructor(table, workshop) {
+  constructor(table, workshop, alarms) {
     super();
-    [this.#table, this.#workshop] = [table, workshop];
+    [this.#table, this.#workshop, this.#alarms] = [table, workshop, alarms];
     table.addEventListener("server", () => this.#settle());
     table.addEventListener("world", () => this.#mark());
   }
 
-  /** The sliders' room, or the page of a model without any: that of before a reload, where it is still there. */
+  get name() {
+    if (this.#alarms.run) return "anomalies";
+    return this.#workshop.run ? "work" : "sliders";
+  }
+
+  /** The model whose anomalies can be looked at from here, if any. */
+  get judges() {
+    const run = this.#workshop.run ?? this.#table.run(this.#table.active);
+    return this.#alarms.run || !run?.scores ? null : run;
+  }
+
+  judge() {
+    this.#enter(this.judges, true);
+  }
+
+  /** From anomalies to what else the model does. */
+  back() {
+    const run = this.#alarms.run;
+    this.#enter(run, false);
+    if (!run.task) this.#return(run);
+  }
+
+  /** The sliders' room, or a page of one model: that of before a reload, where it is still there. */
   #settle() {
-    const { runs, translators } = this.#table.server;
-    const known = (id) => translators.find((run) => run.id === id);
+    const { runs, apart } = this.#table.server;
+    const all = [...runs, ...apart];
+    const known = (id) => all.find((run) => run.id === id);
     if (!known(this.#workshop.run?.id)) this.#workshop.close();
-    const wanted = known(kept()) ?? (runs.length ? null : translators[0]);
-    if (!this.#workshop.run && wanted) this.#workshop.open(wanted);
-    this.#show([...runs, ...translators]);
+    if (!known(this.#alarms.run?.id)) this.#alarms.close();
+    if (this.name === "sliders") {
+      const { id, judged } = kept();
+      const wanted = known(id) ?? (runs.length ? null : apart[0]);
+      if (wanted && (wanted.task || judged)) this.#go(wanted, judged);
+    }
+    this.#show(all);
     this.#arrange();
   }
 
@@ -45,30 +78,40 @@ export class Places extends EventTarget {
   }
 
   #arrange() {
-    const works = Boolean(this.#workshop.run);
-    $("room").hidden = works;
-    $("skip").href = works ? "#work" : "#tray";
-    $("skip").textContent = works ? "Skip to the picture" : "Skip to the sliders";
+    $("room").hidden = this.name !== "sliders";
+    [$("skip").href, $("skip").textContent] = SKIPS[this.name];
     this.#mark();
     this.dispatchEvent(new Event("place"));
   }
 
   #mark() {
-    const shown = this.#workshop.run ? [this.#workshop.run.id] : this.#table.world.shown;
+    const one = this.#alarms.run ?? this.#workshop.run;
+    const shown = one ? [one.id] : this.#table.world.shown;
     for (const chip of $("runs").children) chip.setAttribute("aria-pressed", String(shown.includes(chip.dataset.run)));
   }
 
   #choose(run) {
-    const worked = Boolean(this.#workshop.run);
-    if (run.task) this.#workshop.open(run);
-    else this.#workshop.close();
-    keep(run.task ? run.id : "");
-    this.#arrange();
+    const away = this.name !== "sliders";
+    this.#enter(run, false);
     if (run.task) return undefined;
-    return worked ? this.#return(run) : this.#toggle(run);
+    return away ? this.#return(run) : this.#toggle(run);
   }
 
-  /** From the page of another model to this one, beside those that were there. */
+  #enter(run, judged) {
+    this.#go(run, judged);
+    keep({ id: run.task || judged ? run.id : "", judged });
+    this.#arrange();
+  }
+
+  #go(run, judged) {
+    const scored = judged || run.task === "score";
+    if (scored) this.#alarms.open(run);
+    else this.#alarms.close();
+    if (run.task && !scored) this.#workshop.open(run);
+    else this.#workshop.close();
+  }
+
+  /** From another page to this model, beside those that were there. */
   #return(run) {
     if (this.#table.world.shown.includes(run.id)) return this.#table.activate(run.id);
     return this.#toggle(run);
@@ -87,15 +130,15 @@ export class Places extends EventTarget {
 
 function kept() {
   try {
-    return sessionStorage.getItem(KEPT);
+    return JSON.parse(sessionStorage.getItem(KEPT)) ?? {};
   } catch {
-    return null;
+    return {};
   }
 }
 
-function keep(id) {
+function keep(place) {
   try {
-    sessionStorage.setItem(KEPT, id);
+    sessionStorage.setItem(KEPT, JSON.stringify(place));
   } catch {
     /* a forbidden storage costs the place after a reload, nothing else */
   }

@@ -1,4 +1,4 @@
-// What models that make pictures of pictures do, in words.
+// What models that have a page of their own do with a picture, in words.
 
 const TASKS = {
   translate: {
@@ -19,6 +19,7 @@ const TASKS = {
     names: () => ["Before", "Filled"],
     choice: "",
   },
+  score: { does: () => "Says how unlike its data a picture is, and where." },
 };
 
 const WAYS = {
@@ -31,4 +32,4 @@ const WAYS = {
 /** A method from outside the package may have ways that we have no words for. */
 export const wayOf = (way) => WAYS[way] ?? { name: way, hint: "" };
 export const taskOf = (run) => TASKS[run.task];
-export const spokenOf = (run) => `${run.method}, ${run.size} px. ${taskOf(run).does(run)}`;
+export const spokenOf = (run, task = run.task) => `${run.method}, ${run.size} px. ${TASKS[task].does(run)}`;
