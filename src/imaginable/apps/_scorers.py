@@ -145,7 +145,8 @@ def _inverted(model: Model, given: Given) -> Iterator[Scorer]:
     inverter = Inverter.of(model, given.run, given.say, on_progress=given.on_progress)
 
     def rebuild(x: Tensor) -> Tensor:
-        return inverter.invert(x, steps=STEPS, starts=STARTS).refined
+        with torch.enable_grad():  # the search descends, and whoever wants scores keeps no gradients
+            return inverter.invert(x, steps=STEPS, starts=STARTS).refined.detach()
 
     yield from _errors("inverted", "the nearest picture it can make", rebuild, model)
 

@@ -43,7 +43,7 @@ export class AlarmView {
     this.again = button("Try again", does.again);
     this.stop = button("Cancel", does.stop, { kind: "danger" });
     this.progressing = el("div", { class: "work-progress", hidden: true }, this.#bar, this.#line);
-    this.tools = el("div", { class: "tools", role: "toolbar", aria: { label: "Pictures" } });
+    this.tools = el("div", { class: "tools", role: "toolbar", aria: { label: "What to judge" } });
     this.list = el("ol", { class: "alarm-list" });
     this.results = el(
       "section",

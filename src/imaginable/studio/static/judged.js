@@ -6,7 +6,7 @@ import { dialog, el, figure } from "./dom.js";
 /** As many digits as tell scores apart, whatever their scale. */
 export const short = (value, digits = 3) => {
   const size = Math.abs(value);
-  const text = size >= 1000 || (size && size < 0.001) ? value.toPrecision(digits) : Number(value.toPrecision(digits));
+  const text = size >= 1e6 || (size && size < 0.001) ? value.toPrecision(digits) : Number(value.toPrecision(digits));
   return String(text).replaceAll("-", "−");
 };
 export const percent = (rate) => `${Number((100 * rate).toPrecision(2))} %`;
