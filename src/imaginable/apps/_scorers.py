@@ -39,6 +39,11 @@ class Seen:
     score: Tensor
     map: Tensor | None = None
 
+    def part(self, number: int) -> Seen:
+        """Of one of them."""
+        one = slice(number, number + 1)
+        return Seen(self.score[one], None if self.map is None else self.map[one])
+
 
 @dataclass(frozen=True)
 class Scorer:
@@ -83,6 +88,12 @@ def local(error: Tensor, window: int = WINDOW) -> Seen:
 def absolute_error(x: Tensor, rebuilt: Tensor) -> Tensor:
     """Mean over channels, values in [0, 1], (n, h, w)."""
     return (x - rebuilt).abs().mean(1) / 2
+
+
+def joined(parts: Sequence[Seen]) -> Seen:
+    """Of consecutive blocks of pictures, together."""
+    maps = [part.map for part in parts if part.map is not None]
+    return Seen(torch.cat([part.score for part in parts]), torch.cat(maps) if maps else None)
 
 
 def once(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
