@@ -35,7 +35,8 @@ _FORMAT = 1
 @dataclass(frozen=True)
 class Detector:
     """A model, its scores, and what they come to on held-out good pictures. default: the score that is used. used:
-    digests of those pictures. sizes: of their originals, such as 640x480; none where all differ. said: which they are."""
+    digests of those pictures. sizes: of their originals, such as 640x480; none where all differ. said: which they
+    are."""
 
     model: Model
     scorers: dict[str, Scorer]

@@ -47,9 +47,10 @@ def anomalies(
 
     rate: of good pictures, how many may be called anomalous: the threshold is set on good ones held out from training,
     so that on average no more are. calibrate: good pictures to set it on instead, a folder or zip; needed where what is
-    judged comes from other objects, days or cameras than what was trained on, or the promise does not hold. score: which of the model's scores; auto is the one that tells made defects best, found once on
-    held-out good pictures. every: all other scores as well, in the csv. shown: of so many pictures, the highest ones,
-    the heat map is written and shown.
+    judged comes from other objects, days or cameras than what was trained on, or the promise does not hold. score:
+    which of the model's scores; auto is the one that tells made defects best, found once on the same good pictures.
+    every: all other scores as well, in the csv. shown: of so many pictures, the highest ones, the heat map is written
+    and shown.
     """
     if not 0 < rate < 1:
         raise UserError(f"--rate {rate:g}: a share between 0 and 1 was expected, such as 0.05")
