@@ -11,7 +11,7 @@ but one; means over items and over the numbers of each):
     G_E, G_D and E descend  w_adv L_adv + w_con L_con + w_enc L_enc   (equation 4)
     D descends              - log D(x) - log(1 - D(G(x))), halved
 A picture's score (equation 5) is ‖ G_E(x) - E(G(x)) ‖₁: the decoder only knows good pictures, so the code of what it
-made of another one is elsewhere. Where: | x - G(x) |, the mean over channels.
+made of another one is elsewhere. Where: | x - G(x) |, the mean over channels, not smoothed.
 
 Against an autoencoder: a score from codes, which need not be wrong where a sharp edge is a pixel off; and a
 discriminator's features for a second opinion of what is alike. Train it on good pictures only.
@@ -140,6 +140,6 @@ class Ganomaly(Method[GanomalyNetworks]):
         return nets.generator.decoder(z)
 
     def score(self, nets: GanomalyNetworks, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Equation 5, (n,), and the mean difference of every pixel, (n, h, w). nets in evaluation mode."""
+        """Equation 5, (n,), and the mean difference of every pixel, values in [0, 1], (n, h, w). In evaluation mode."""
         code, rebuilt, code_again = nets.generator(x)
-        return (code - code_again).abs().sum(1), (x - rebuilt).abs().mean(1)
+        return (code - code_again).abs().sum(1), (x - rebuilt).abs().mean(1) / 2
