@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from imaginable.apps._detector import Detector
 from imaginable.apps._pictures import Say
 from imaginable.apps._progress import Counter
 from imaginable.apps._rows import Figure, Row, row
-from imaginable.apps._scorers import Seen
+from imaginable.apps._scorers import Scorer, Seen
 from imaginable.apps._simple_scorers import simple_scorers
 from imaginable.metrics import detection
 from imaginable.metrics.estimate import Estimate
@@ -122,9 +122,11 @@ class Verdicts:
         }
 
 
-def verdicts(items: Labelled, detector: Detector, rate: float, say: Say) -> Verdicts:
-    """Looks at all pictures with all scores."""
-    simple = {one.name: one for one in simple_scorers(items.own)}
+def verdicts(
+    items: Labelled, detector: Detector, rate: float, say: Say, beside: Sequence[Scorer] | None = None
+) -> Verdicts:
+    """Looks at all pictures with all scores. beside: those that need no model, by default all there are."""
+    simple = {one.name: one for one in (simple_scorers(items.own) if beside is None else beside)}
     parts: dict[str, list[Seen]] = {name: [] for name in (*detector.names, *simple)}
     with Counter(len(items.index), say) as counter:
         for number, block in enumerate(_scorers.blocks(items.index)):
