@@ -87,4 +87,9 @@ class Run:
 
     def shown(self) -> list[Path]:
         """Those of the kind that shows the method best."""
-        return self.sheets("samples") or self.sheets("reconstructions") or self.sheets("translations")
+        return (
+            self.sheets("samples")
+            or self.sheets("reconstructions")
+            or self.sheets("translations")
+            or self.sheets("scores")
+        )
