@@ -37,6 +37,7 @@ from imaginable.methods._method import (
     Method,
     Phase,
     Samples,
+    Scores,
     Trained,
     Translates,
     Vitals,
@@ -412,6 +413,34 @@ def test_translate_repeats_itself_at_any_size_that_fits(name: str, kind: str, bu
     with torch.no_grad():
         alone = method.translate(nets, x[1:2], hole[1:2] if method.task == "inpaint" else None)
     torch.testing.assert_close(alone, made[0][1:2], atol=1e-5, rtol=1e-4)
+
+
+@every_case
+def test_an_items_score_is_its_own(name: str, kind: str, build: Build) -> None:
+    state, feed = build(name, kind)
+    method, nets, x = state.job.method, state.networks.eval(), items_of(state, feed)
+    if not isinstance(method, Scores):
+        pytest.skip("does not score")
+    before, seen = tensors(nets), []
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        with torch.no_grad():
+            seen.append(method.score(nets, x))
+    scores, maps = seen[0]
+    assert scores.shape == (len(x),)
+    assert maps.shape == (len(x), *x.shape[2:])
+    for values, again in zip(*seen, strict=True):
+        assert values.dtype == torch.float32
+        assert bool(torch.isfinite(values).all())
+        assert torch.equal(values, again)
+    assert len(scores.unique()) > 1, "different items"
+    others = torch.cat([x[2:3], -x[:2], torch.ones_like(x[:1])])
+    with torch.no_grad():
+        for company in (x[2:3], others):
+            alone, where = method.score(nets, company)
+            torch.testing.assert_close(alone[0], scores[2], atol=1e-5, rtol=1e-4)
+            torch.testing.assert_close(where[0], maps[2], atol=1e-5, rtol=1e-4)
+    assert_equal(tensors(nets), before, "scoring changes nothing")
 
 
 @every_case

@@ -72,6 +72,17 @@ def test_features_are_the_layers_down_to_8_x_8_and_the_rest_judges_them(size: in
         assert torch.equal(discriminator(x), whole)
 
 
+def test_with_one_layer_judging_the_features_are_all_before_the_last_convolution() -> None:
+    discriminator = DcganDiscriminator((3, 64, 64), width=4, judging=1).eval()
+    x = torch.randn(2, 3, 64, 64)
+    with torch.no_grad():
+        features = discriminator.features(x)
+        last = discriminator.layers[-1]
+        assert features.shape == (2, 32, 4, 4)
+        assert float(features.min()) < 0 < float(features.max()), "after the leaky ReLU"
+        torch.testing.assert_close(discriminator(x), (features * last.weight).sum((1, 2, 3)) + last.bias)
+
+
 def test_a_critic_without_normalisation_judges_every_item_by_itself_and_keeps_the_signals_size() -> None:
     torch.manual_seed(0)
     critic = DcganDiscriminator((3, 64, 64), width=16, normalise=False, bias=False)  # in training mode

@@ -20,7 +20,7 @@ from imaginable.studio.runs import Runs
 SMALL: dict[str, Any] = {"size": 32, "limit": 450, "batch": 8, "precision": "float32", "seed": 0}
 JUDGES: dict[str, dict[str, Any]] = {
     "draem": {"width": 8, "restorer_width": 8, "levels": 2, "images": 64},
-    "vae": {"width": 8, "latents": 4, "images": 2_000},  # enough to know black from white
+    "vae": {"width": 8, "latents": 4, "images": 800},  # enough to know black from white
 }
 _DIGITS = np.rint(load_digits().images[:6].repeat(4, 1).repeat(4, 2) * 15.9).astype(np.uint8)
 PICTURES = {f"digit-{number}.png": png(one) for number, one in enumerate(_DIGITS)}

@@ -184,6 +184,21 @@ def test_files_that_are_no_pictures_are_named_and_the_rest_goes_on(browser: Any,
     assert len(bench.errors) == 2, "the refusals alone"
 
 
+def test_a_dropped_folder_is_looked_through(bench: Bench, tmp_path: Path) -> None:
+    for name, folder in (("digit-0.png", "good"), ("digit-1.png", "good/more"), ("noise.png", ".cache")):
+        (tmp_path / "parts" / folder).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "parts" / folder / name).write_bytes(PICTURES[name])
+    (tmp_path / "alone.png").write_bytes(PICTURES["digit-2.png"])
+    bench.turn_to("draem")
+    hand = bench.page.context.new_cdp_session(bench.page)
+    given = [str(tmp_path / "parts"), str(tmp_path / "alone.png")]
+    data = {"items": [], "files": given, "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        hand.send("Input.dispatchDragEvent", {"type": kind, "x": 600, "y": 400, "data": data})
+    bench.found(3)
+    assert set(bench.names()) == {"parts/good/digit-0.png", "parts/good/more/digit-1.png", "alone.png"}
+
+
 def test_why_a_model_judges_nothing_is_said(bench: Bench) -> None:
     bench.button("bare").click()
     bench.page.locator('.pane[data-run="bare"] .pane-name').click()
@@ -202,21 +217,21 @@ def test_pictures_wait_while_a_model_is_calibrated_which_can_be_cancelled(
     shutil.copytree(judges / "draem", tmp_path / "draem")
     calibrated, go = _calibration.calibrated, threading.Event()
 
-    def slowly(scorers: Any, dataset: Any, run: Any, on_progress: Any) -> Any:
+    def slowly(scorers: Any, pictures: Any, on_progress: Any) -> Any:
         while not go.wait(0.05):
             on_progress(1, 4)
-        return calibrated(scorers, dataset, run, on_progress)
+        return calibrated(scorers, pictures, on_progress)
 
     monkeypatch.setattr(_calibration, "calibrated", slowly)
     with opened(Runs([tmp_path / "draem"]), STATIC) as served:
         bench = Bench(browser.new_page())
         bench.page.goto(served.url)  # the only model there is: its page at once
-        bench.said("Calibrating draem on held-out good pictures")
+        bench.said("good pictures held out from training, once …")
         bench.page.wait_for_function("() => document.querySelector('#alarms progress').value === 0.25")
         bench.button("Cancel").click()
         bench.said("This was cancelled.")
         bench.button("Try again").click()
-        bench.said("Calibrating draem on held-out good pictures")
+        bench.said("good pictures held out from training, once …")
         bench.drop({"digit.png": PICTURES["digit-0.png"]})
         assert bench.page.locator(".alarm").count() == 0
         go.set()
@@ -245,7 +260,7 @@ def test_all_of_it_is_reached_by_keys(bench: Bench) -> None:
     lines = bench.page.locator("dialog tbody th").all_text_contents()
     assert set(lines) == set(bench.answers[0]["scores"])
     bench.page.keyboard.press("Escape")
-    assert bench.page.locator("dialog").count() == 0
+    bench.page.locator("dialog").wait_for(state="detached")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -17,7 +17,7 @@ from studio_page import Page, design, opened
 from studio_translators import fetch, png, read, translators
 
 import imaginable
-from imaginable.apps import _calibration
+from imaginable.apps import _calibration, _fast_encoder
 from imaginable.apps._alarm_files import enlarged, overlay
 from imaginable.apps._detector import Detector
 from imaginable.apps.anomalies import anomalies
@@ -124,6 +124,20 @@ def test_calibration_tells_how_far_it_is_and_is_found_again(studio: Page, home: 
     assert told[-1]["result"] == studio.told("/api/runs/draem/detector")["detector"]
     judge(studio, "draem", PICTURES["noise.png"])
     assert files(home / "runs") - before == {"draem/detector/detector.json"}
+
+
+def test_a_gan_gets_an_encoder_first_and_that_is_told(
+    trained: Callable[[str], Path], static: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_fast_encoder, "IMAGES", 64)
+    shutil.copytree(trained("dcgan"), tmp_path / "dcgan")
+    with opened(Runs([tmp_path / "dcgan"]), static) as page:
+        told = news(page, "dcgan")
+        assert told[-1]["state"] == "done", told[-1]
+        assert any("training one on 64 pictures" in one["line"] for one in told)
+        names = {one["name"] for one in told[-1]["result"]["scores"]}
+        assert names == {"inverted-mean", "inverted-worst", "inverted-features", "combined"}
+        assert set(judge(page, "dcgan", PICTURES["noise.png"])["scores"]) == names
 
 
 def test_two_pages_wait_for_the_same_calibration_and_it_can_be_cancelled(

@@ -81,7 +81,7 @@ class Alarms:
         n = len(self.detector.standards[self.name].calibration)
         return (
             f"anomalous: {self.name} above {self.threshold:.4g}, which at most {self.rate:.1%} of good pictures exceed "
-            f"(set on {n:,} held-out ones)"
+            f"(set on {n:,} {self.detector.said})"
         )
 
     @property

@@ -58,18 +58,41 @@ def digest_of(pixels: np.ndarray) -> str:
     return blake2b(np.ascontiguousarray(pixels).data, digest_size=12).hexdigest()
 
 
-def good_of(dataset: Dataset) -> np.ndarray:
-    """Held-out items of the classes that were trained on: with a split of its own, data may hold out defects too."""
-    if not dataset.spec.classes:
-        return dataset.held_out
-    known = np.unique(dataset.labels[dataset.train])
-    return dataset.held_out[np.isin(dataset.labels[dataset.held_out], known)]
+@dataclass(frozen=True)
+class Good:
+    """Pictures `index` of a data set with nothing wrong, that were not learned from. said: which, for a person."""
+
+    dataset: Dataset
+    index: np.ndarray
+    said: str
 
 
-def calibrated(
-    scorers: Mapping[str, Scorer], dataset: Dataset, run: Path, on_progress: Advance | None
-) -> dict[str, Any]:
-    choosing, calibrating = _halves(dataset, run)
+def held_out_of(own: Dataset, run: Path) -> Good:
+    """Those held out from a run's training, of the classes that it was trained on: with a split of its own, data may
+    hold out defects too."""
+    index = own.held_out
+    if own.spec.classes:
+        index = index[np.isin(own.labels[index], np.unique(own.labels[own.train]))]
+    if len(index) < 2:
+        raise UserError(
+            f"{run}: {len(index)} good pictures are held out from its training, and a threshold needs them "
+            "(about one in ten is, and of equal ones none): train on more pictures, or name others with --calibrate"
+        )
+    return Good(own, index, "held out from training")
+
+
+def brought(own: Dataset, given: Dataset, where: str) -> Good:
+    """All of a data set but what was trained on."""
+    trained = {digest_of(own.items[item]) for item in own.train}
+    index = [item for item, pixels in enumerate(given.items) if digest_of(pixels) not in trained]
+    if len(index) < 2:
+        raise UserError(f"--calibrate {where}: {len(index)} pictures in it were not trained on: bring others")
+    return Good(given, np.array(index), f"of {where}")
+
+
+def calibrated(scorers: Mapping[str, Scorer], pictures: Good, on_progress: Advance | None = None) -> dict[str, Any]:
+    """The standards of all scores, the default, and what else a detector is kept by."""
+    dataset, (choosing, calibrating) = pictures.dataset, _halves(pictures.index)
     total = 2 * len(choosing) + len(calibrating)
     done = 0
 
@@ -84,29 +107,25 @@ def calibrated(
             done += len(block)
             if on_progress:
                 on_progress(done, total)
-        return {name: _joined([part[name] for part in parts]) for name in scorers}
+        return {name: _scorers.joined([part[name] for part in parts]) for name in scorers}
 
     good, bad, kept = seen(choosing), seen(choosing, spoil=True), seen(calibrating)
     standards = {name: _standard(one.said, good[name], bad[name], kept[name]) for name, one in scorers.items()}
     if len(scorers) > 1:
         three = (Seen(mean_of_standardised(part, standards)) for part in (good, bad, kept))
         standards["combined"] = _standard("mean of all, each in its own deviations", *three)
-    pictures = dataset.items[np.concatenate([choosing, calibrating])]
+    used = dataset.items[np.concatenate([choosing, calibrating])]
     return {
         "standards": {name: asdict(one) for name, one in standards.items()},
         "default": _best(standards),
         "sizes": _sizes(dataset),
-        "used": [digest_of(one) for one in pictures],
+        "used": [digest_of(one) for one in used],
+        "said": pictures.said,
     }
 
 
-def _halves(dataset: Dataset, run: Path) -> tuple[np.ndarray, np.ndarray]:
-    good = good_of(dataset)
-    if len(good) < 2:
-        raise UserError(
-            f"{run}: {len(good)} good pictures are held out from its training, and a threshold needs them "
-            "(about one in ten is; all-equal pictures never are): train on more pictures"
-        )
+def _halves(good: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Those that scores are chosen on, and those that they are calibrated on."""
     order = np.random.Generator(np.random.Philox(seeds.derive("calibration"))).permutation(len(good))
     first = min(CHOOSING, len(good) // 2)
     return good[np.sort(order[:first])], good[np.sort(order[first : first + CALIBRATING])]
@@ -164,8 +183,3 @@ def _best(standards: dict[str, Standard]) -> str:
     if together and together.told[0] > alone[best].told[0] + alone[best].told[1]:
         return "combined"
     return best
-
-
-def _joined(parts: list[Seen]) -> Seen:
-    maps = [part.map for part in parts if part.map is not None]
-    return Seen(torch.cat([part.score for part in parts]), torch.cat(maps) if maps else None)

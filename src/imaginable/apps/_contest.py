@@ -148,9 +148,9 @@ class Contest:
 
     def lines(self) -> list[str]:
         """For a terminal."""
-        said = [f"{self.title}:", *_aligned(self.table()), *(f"  {one}" for one in self.reasons())]
+        said = [f"{self.title}:", *aligned(self.table()), *(f"  {one}" for one in self.reasons())]
         if len(self.makers) > 1:
-            said += ["", *_aligned(self.table_of_differences())]
+            said += ["", *aligned(self.table_of_differences())]
         return [*said, *(f"  {one}" for one in (ERRORS, *self.conventions, *self.remarks))]
 
     def written(self) -> dict[str, Any]:
@@ -166,10 +166,10 @@ class Contest:
 
     def article(self) -> str:
         """For a page."""
-        parts = [f"<h2>{html.escape(self.title)}</h2>", _html(self.table())]
+        parts = [f"<h2>{html.escape(self.title)}</h2>", as_html(self.table())]
         parts += [f"<p>{html.escape(one)}</p>" for one in (*self.reasons(), *self.remarks)]
         if len(self.makers) > 1:
-            parts.append(_html(self.table_of_differences()))
+            parts.append(as_html(self.table_of_differences()))
         parts += [f"<p>{html.escape(one)}</p>" for one in (ERRORS, *self.conventions)]
         return "".join([*parts, self._pictured()])
 
@@ -194,12 +194,14 @@ def _written(of: Mapping[str, Mapping[str, Entry]]) -> dict[str, Any]:
     return {name: {key: one.row.written() for key, one in entries.items()} for name, entries in of.items()}
 
 
-def _aligned(lines: Sequence[Sequence[str]]) -> list[str]:
+def aligned(lines: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of cells as columns, for a terminal."""
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     padded = [[f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)] for line in lines]
     return [f"  {'  '.join(line)}".rstrip() for line in padded]
 
 
-def _html(lines: Sequence[Sequence[str]]) -> str:
+def as_html(lines: Sequence[Sequence[str]]) -> str:
+    """The same as a table of a page; the first line is its head."""
     head, *rows = [[html.escape(cell) for cell in line] for line in lines]
     return _page.table(head, rows)

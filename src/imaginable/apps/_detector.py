@@ -12,13 +12,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from imaginable.apps import _calibration, _pictures, _scorers
-from imaginable.apps._calibration import Advance, Standard
+from imaginable.apps import _calibration, _items, _pictures, _scorers
+from imaginable.apps._calibration import Advance, Good, Standard
 from imaginable.apps._pictures import Say
 from imaginable.apps._scorers import Given, Scorer, Seen
 from imaginable.core import files
 from imaginable.core.errors import UserError
 from imaginable.data.dataset import Dataset
+from imaginable.data.prepare import prepare
 from imaginable.latent.outlying import Cloud
 from imaginable.model import Model
 from imaginable.training.given import fingerprint
@@ -34,7 +35,8 @@ _FORMAT = 1
 @dataclass(frozen=True)
 class Detector:
     """A model, its scores, and what they come to on held-out good pictures. default: the score that is used. used:
-    digests of those pictures. sizes: of the originals it was trained on, such as 640x480; none where all differ."""
+    digests of those pictures. sizes: of their originals, such as 640x480; none where all differ. said: which they
+    are."""
 
     model: Model
     scorers: dict[str, Scorer]
@@ -42,12 +44,21 @@ class Detector:
     default: str
     used: frozenset[str]
     sizes: frozenset[str]
+    said: str
 
     @classmethod
-    def of(cls, model: Model, run: Path, say: Say = print, on_progress: Advance | None = None) -> Detector:
-        """Found beside the run, or made first: for these weights and this data, once.
+    def of(
+        cls,
+        model: Model,
+        run: Path,
+        say: Say = print,
+        on_progress: Advance | None = None,
+        calibrate: str | None = None,
+    ) -> Detector:
+        """Found beside the run, or made first: for these weights and good pictures, once.
 
         on_progress: told the steps done and all there are of each part that takes long; may raise to stop.
+        calibrate: good pictures to choose and calibrate on, in place of those held out from training.
         Raises UserError for a model that scores nothing, one without its run, and where no good picture is held out.
         """
         if model.trained.spec.kind != "images":
@@ -56,9 +67,12 @@ class Detector:
             )
         dataset = _pictures.training_data(run, f"anomalies of {model.name}")
         assert model.folder is not None, "models are loaded from folders here"
-        key = {"format": _FORMAT, "model": fingerprint(model.folder), "data": dataset.manifest["digest"]}
+        good = _good(model, dataset, run, calibrate)
+        digests = {"data": dataset.manifest["digest"], "good": good.dataset.manifest["digest"]}
+        key = {"format": _FORMAT, "model": fingerprint(model.folder), **digests}
         folder = Path(run) / FOLDER
-        kept = _read(folder / "detector.json")
+        path = folder / ("detector.json" if calibrate is None else f"detector-{digests['good'][:8]}.json")
+        kept = _read(path)
         if kept.get("key") == key:
             cloud = Cloud.load(folder / "cloud.safetensors") if _scorers.wants_codes(model) else None
             return cls._from(model, _by_name(model, Given(run, cloud, say, on_progress)), kept)
@@ -66,9 +80,9 @@ class Detector:
         if cloud is not None:
             cloud.save(folder / "cloud.safetensors")
         scorers = _by_name(model, Given(run, cloud, say, on_progress))
-        say(f"calibrating {model.name} on held-out good pictures, once")
-        found = {"key": key} | _calibration.calibrated(scorers, dataset, run, on_progress)
-        files.write_text(folder / "detector.json", json.dumps(found))
+        say(f"calibrating {model.name} on {len(good.index):,} good pictures {good.said}, once")
+        found = {"key": key} | _calibration.calibrated(scorers, good, on_progress)
+        files.write_text(path, json.dumps(found))
         return cls._from(model, scorers, found)
 
     @classmethod
@@ -77,7 +91,8 @@ class Detector:
             name: Standard(**{**one, "calibration": tuple(one["calibration"]), "told": tuple(one["told"])})
             for name, one in kept["standards"].items()
         }
-        return cls(model, scorers, standards, kept["default"], frozenset(kept["used"]), frozenset(kept["sizes"]))
+        used, sizes = frozenset(kept["used"]), frozenset(kept["sizes"])
+        return cls(model, scorers, standards, kept["default"], used, sizes, kept["said"])
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -137,8 +152,17 @@ class Detector:
             value, error, n = one.told
             mark = "  <- used" if name == self.default else ""
             lines.append(f"  {name:16s} {value:.3f} ± {error:.3f}  {one.said}{mark}")
-        made = f"AUROC on defects made from {n} held-out good pictures (cut and pasted), ± standard error:"
+        made = f"AUROC on defects made from {n} good pictures {self.said} (cut and pasted), ± standard error:"
         return [made, *lines]
+
+
+def _good(model: Model, own: Dataset, run: Path, calibrate: str | None) -> Good:
+    if calibrate is None:
+        return _calibration.held_out_of(own, run)
+    given = prepare(_items.options_like(model, calibrate))
+    if given.spec.shape != model.trained.spec.shape:
+        raise UserError(f"--calibrate {calibrate}: {given.spec.said}, and {model.name} was trained on {own.spec.said}")
+    return _calibration.brought(own, given, calibrate)
 
 
 def _by_name(model: Model, given: Given) -> dict[str, Scorer]:

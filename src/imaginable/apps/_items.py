@@ -78,7 +78,7 @@ def choose(
     masks, side_by_side: as in DataOptions. Raises UserError where the data's items are not of the model's shape, or
     none is held out.
     """
-    options = _options(model, data, binarise, masks, side_by_side)
+    options = options_like(model, data, binarise, masks, side_by_side)
     dataset = prepare(options, say=say, consumes=frozenset({model.trained.spec.kind}))
     spec = model.trained.spec
     if dataset.spec.said != spec.said:
@@ -89,7 +89,7 @@ def choose(
     among = [np.sort(np.concatenate(both)) if everything else both[1] for both in kept]
     if not all(len(index) for index in among):
         raise UserError(f"{data}: nothing in it is held out from training; measure on all of it with --everything")
-    index, *rest = (_drawn(index, most, seed) for index in among)
+    index, *rest = (drawn(index, most, seed) for index in among)
     counts, of = (" and ".join(f"{len(one):,}" for one in ones) for ones in ((index, *rest), among))
     what = {"pairs": "pairs", "domains": "items of A and of B"}.get(dataset.spec.kind, "items")
     which = f"{of} {what if everything else f'held-out {what}'}"
@@ -101,21 +101,21 @@ def choose(
 def choose_whole(model: Model, data: str, most: int, *, everything: bool, seed: int, say: Say) -> tuple[list[str], str]:
     """Names of at most so many pictures, which will be read in their own sizes; and which they are, for a person."""
     if everything:
-        with open_source(_options(model, data, False)) as source:
+        with open_source(options_like(model, data)) as source:
             if source.points:
                 raise UserError(f"{data}: these are points, no pictures")
             names = [item.name for item in source.items]
     else:
-        dataset = prepare(_options(model, data, False), say=say)
+        dataset = prepare(options_like(model, data), say=say)
         if not len(dataset.held_out):
             raise UserError(f"{data}: nothing in it is held out from training; measure on all of it with --everything")
         names = [dataset.names[item] for item in dataset.held_out]
-    chosen = [names[number] for number in _drawn(np.arange(len(names)), most, seed)]
+    chosen = [names[number] for number in drawn(np.arange(len(names)), most, seed)]
     which = "pictures" if everything else "held-out pictures"
     return chosen, f"{len(chosen):,} of the {len(names):,} {which} of {data}, in their own sizes (seed {seed})"
 
 
-def _drawn(index: np.ndarray, most: int, seed: int) -> np.ndarray:
+def drawn(index: np.ndarray, most: int, seed: int) -> np.ndarray:
     """At most so many of them, in their order."""
     order = np.random.Generator(np.random.Philox(seeds.derive(seed, "evaluate"))).permutation(len(index))
     chosen: np.ndarray = index[np.sort(order[:most])]
@@ -126,8 +126,8 @@ def _read(shape: tuple[int, ...]) -> str:
     return f"{shape[2]}x{shape[1]} {'grey' if shape[0] == 1 else 'colour'}"
 
 
-def _options(
-    model: Model, data: str, binarise: bool, masks: str | None = None, side_by_side: bool = False
+def options_like(
+    model: Model, data: str, binarise: bool = False, masks: str | None = None, side_by_side: bool = False
 ) -> DataOptions:
     """Data read as the model's own was."""
     about, spec = model.about, model.trained.spec

@@ -23,7 +23,7 @@ STYLE = """
 :root { color-scheme: light dark; --soft: color-mix(in srgb, currentColor 55%, transparent); }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.6rem; margin-bottom: 0 } h2 { font-size: 1.1rem; margin: 2rem 0 .4rem }
-p, td, figcaption { color: var(--soft) } code { font-size: .9em }
+p, td, figcaption { color: var(--soft) } figcaption { width: min-content; min-width: 100% } code { font-size: .9em }
 table { border-collapse: collapse; width: 100%; margin: .5rem 0 1rem }
 th, td { text-align: left; vertical-align: top; padding: .25rem .8rem .25rem 0 }
 th { font-weight: 600; font-size: .9rem; white-space: nowrap }

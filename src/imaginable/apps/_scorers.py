@@ -24,10 +24,12 @@ from imaginable.networks.features import RandomFeatures
 
 WINDOW = 5
 """pixels on a side of the windows that a local score is the greatest mean of"""
-DRAWS = 8
-"""of the posterior, for a bound"""
+DRAWS = 2
+"""of the posterior, for a bound: each costs a decoding"""
 STEPS, STARTS = 30, 1
 """of the search for the code of a GAN's picture"""
+Picture = Callable[[Tensor], Tensor]
+"""pictures (n, c, h, w) to what is made of each, (n, ...)"""
 PARTS = 8
 """blocks on a side that a model which fills holes is asked to fill, a quarter of them at a time"""
 
@@ -38,6 +40,11 @@ class Seen:
 
     score: Tensor
     map: Tensor | None = None
+
+    def part(self, number: int) -> Seen:
+        """Of one of them."""
+        one = slice(number, number + 1)
+        return Seen(self.score[one], None if self.map is None else self.map[one])
 
 
 @dataclass(frozen=True)
@@ -62,7 +69,8 @@ class Given:
 
 def scorers(model: Model, given: Given) -> list[Scorer]:
     """All that the model has, its own first. Raises UserError for one that has none."""
-    found = [*_own(model), *_rebuilt(model), *_bound(model), *_codes(model, given), *_filled(model)]
+    encode = once(model.encode_tensor)
+    found = [*_own(model), *_rebuilt(model, encode), *_bound(model), *_codes(model, given, encode), *_filled(model)]
     found += _inverted(model, given) if not found else []
     if not found:
         raise UserError(
@@ -99,7 +107,13 @@ def absolute_error(x: Tensor, rebuilt: Tensor) -> Tensor:
     return (x - rebuilt).abs().mean(1) / 2
 
 
-def once(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+def joined(parts: Sequence[Seen]) -> Seen:
+    """Of consecutive blocks of pictures, together."""
+    maps = [part.map for part in parts if part.map is not None]
+    return Seen(torch.cat([part.score for part in parts]), torch.cat(maps) if maps else None)
+
+
+def once(function: Picture) -> Picture:
     """The function, which remembers what it last gave: several scores ask for the same of the same pictures."""
     last: list[Tensor] = []
 
@@ -128,14 +142,10 @@ def _own(model: Model) -> Iterator[Scorer]:
 # ---- what a model makes of a picture by way of its code
 
 
-def _rebuilt(model: Model) -> Iterator[Scorer]:
+def _rebuilt(model: Model, encode: Picture) -> Iterator[Scorer]:
     if not (model.can(Encodes) and model.can(Decodes)):
         return
-    yield from _errors("rebuilt", "its reconstruction", lambda x: _rebuild(model, x), model)
-
-
-def _rebuild(model: Model, x: Tensor) -> Tensor:
-    return model.decode_tensor(model.encode_tensor(x))
+    yield from _errors("rebuilt", "its reconstruction", lambda x: model.decode_tensor(encode(x)), model)
 
 
 def _inverted(model: Model, given: Given) -> Iterator[Scorer]:
@@ -151,7 +161,7 @@ def _inverted(model: Model, given: Given) -> Iterator[Scorer]:
     yield from _errors("inverted", "the nearest picture it can make", rebuild, model)
 
 
-def _errors(name: str, what: str, rebuild: Callable[[Tensor], Tensor], model: Model) -> Iterator[Scorer]:
+def _errors(name: str, what: str, rebuild: Picture, model: Model) -> Iterator[Scorer]:
     """By pixel on the whole and at the worst place, and by the features of a network that nobody trained."""
     rebuild = once(rebuild)
     features = RandomFeatures(model.trained.spec.shape[0]).eval().requires_grad_(False)
@@ -188,12 +198,11 @@ def _bound(model: Model) -> Iterator[Scorer]:
     yield Scorer("bound", f"minus the bound on log p(x) from {DRAWS} draws", look)
 
 
-def _codes(model: Model, given: Given) -> Iterator[Scorer]:
+def _codes(model: Model, given: Given, encode: Picture) -> Iterator[Scorer]:
     cloud = given.cloud
     if cloud is None or not model.can(Encodes):
         return
     about = "of its code from those of the training pictures"
-    encode = once(model.encode_tensor)
     yield Scorer("mahalanobis", f"Mahalanobis distance {about}", lambda x: Seen(cloud.mahalanobis(encode(x))))
     yield Scorer("nearest", f"mean distance {about}, the five nearest", lambda x: Seen(cloud.nearest(encode(x))))
 

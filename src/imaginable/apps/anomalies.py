@@ -36,6 +36,7 @@ def anomalies(
     rate: float = RATE,
     score: str = "auto",
     every: bool = False,
+    calibrate: str | None = None,
     shown: int = SHOWN,
     say: Say = print,
 ) -> list[Judged]:
@@ -44,10 +45,12 @@ def anomalies(
     Writes scores.csv (file, score, verdict), heat maps over the pictures, and anomalies.html, the highest score first;
     returns what was judged, in that order.
 
-    rate: of good pictures, how many may be called anomalous: the threshold is set on held-out good ones, so that on
-    average no more are. score: which of the model's scores; auto is the one that tells made defects best, found once on
-    held-out good pictures. every: all other scores as well, in the csv. shown: of so many pictures, the highest ones,
-    the heat map is written and shown.
+    rate: of good pictures, how many may be called anomalous: the threshold is set on good ones held out from training,
+    so that on average no more are. calibrate: good pictures to set it on instead, a folder or zip; needed where what is
+    judged comes from other objects, days or cameras than what was trained on, or the promise does not hold. score:
+    which of the model's scores; auto is the one that tells made defects best, found once on the same good pictures.
+    every: all other scores as well, in the csv. shown: of so many pictures, the highest ones, the heat map is written
+    and shown.
     """
     if not 0 < rate < 1:
         raise UserError(f"--rate {rate:g}: a share between 0 and 1 was expected, such as 0.05")
@@ -57,7 +60,7 @@ def anomalies(
     _alarm_files.refuse_strange(out)
     with _opened(pictures) as source:
         source = _without_results(source, out, say)
-        detector = Detector.of(models.load(run), run, say)
+        detector = Detector.of(models.load(run), run, say, calibrate=calibrate)
         alarms = Alarms(detector, detector.name(score), rate, every, shown)
         for line in [*detector.described, alarms.rule]:
             say(line)

@@ -12,8 +12,9 @@ import numpy as np
 from torch import Tensor
 
 from imaginable import model as models
-from imaginable.apps import _contests, _features, _items, _page, _pictured
+from imaginable.apps import _contests, _defect_page, _defects, _features, _items, _page, _pictured, _told
 from imaginable.apps._contest import Asked
+from imaginable.apps._detector import RATE, Detector
 from imaginable.apps._items import Items
 from imaginable.apps._measure import Measured, refuse_unmeasured, why_no_bits
 from imaginable.apps._pictures import Say
@@ -21,7 +22,7 @@ from imaginable.apps._reference import Reference
 from imaginable.apps._rows import table, writable
 from imaginable.core import files, seeds
 from imaginable.core.errors import UserError
-from imaginable.methods._method import Bounds, Decodes, Encodes, Quantises, Translates
+from imaginable.methods._method import Bounds, Decodes, Encodes, Quantises, Scores, Translates
 from imaginable.metrics.likelihood import Bounds as Bounded
 from imaginable.metrics.likelihood import bits_per_dimension, bounds, mean_and_error
 from imaginable.metrics.reconstruction import mean_squared_error, peak_signal_to_noise, quantised
@@ -47,6 +48,9 @@ def evaluate(
     beside: Sequence[Path] = (),
     masks: str | None = None,
     side_by_side: bool = False,
+    good: str | None = None,
+    boxes: Path | None = None,
+    calibrate: str | None = None,
     seed: int = 0,
     out: Path | None = None,
     say: Say = print,
@@ -65,6 +69,9 @@ def evaluate(
     beside: further runs for the same task, such as one without a critic; to fill holes, also any model with codes.
     masks: of inpainting, a folder or zip of holes by the pictures' names, in place of drawn ones. side_by_side: every
     picture of DATA is a pair, A left and B right.
+    good: measure how well defects are found: the class of good pictures (or several, with commas between), all others
+    being kinds of defects; of models that only score pictures that is done without asking. masks, or boxes, a table
+    of file, x1, y1, x2, y2: where they are. calibrate: as for anomalies.
     Returns what is written.
     """
     for flag, value in (("--n", n), ("--samples", samples), ("--items", items)):
@@ -74,6 +81,9 @@ def evaluate(
     before = _before(path)
     model = models.load(run)
     asked = Asked(Path(run), data, beside, n, features, inception, everything, masks, side_by_side, seed, say)
+    if good is not None or boxes is not None or (isinstance(model.method, Scores) and not model.can(Encodes)):
+        defects = _found_defects(model, asked, good, boxes, calibrate, path.with_suffix(".html"))
+        return _finish(before, defects, path, say)
     if isinstance(model.method, Translates):
         why = f"{model.name} makes pictures of pictures"
         asked.refuse(why, likelihood=likelihood, compression=compression, binarise=binarise)
@@ -97,6 +107,22 @@ def evaluate(
         files.write_text(page, _page.page(f"{model.origin()}, measured", [_article(measured)]))
         say(f"pictures: {page}")
     return _finish(before, found, path, say)
+
+
+def _found_defects(
+    model: Model, asked: Asked, good: str | None, boxes: Path | None, calibrate: str | None, page: Path
+) -> dict[str, Any]:
+    """How well labelled defects are told from good pictures."""
+    detector = Detector.of(model, asked.run, asked.say, calibrate=calibrate)
+    items = _defects.labelled(detector, asked, good, boxes)
+    asked.say(f"{model.name} ({asked.run}) on {items.said}")
+    found = _told.verdicts(items, detector, RATE, asked.say)
+    for line in [*detector.described, "", *found.lines]:
+        asked.say(line)
+    title = f"{model.origin()}, tried on defects"
+    files.write_text(page, _page.page(title, [_defect_page.article(found, detector)]))
+    asked.say(f"pictures: {page}")
+    return {"defects": found.written()}
 
 
 def _finish(before: dict[str, Any], found: dict[str, Any], path: Path, say: Say) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from imaginable import model as models
 from imaginable.apps._pictures import Say
 from imaginable.core import config
 from imaginable.core.errors import UserError
-from imaginable.methods._method import Decodes, Encodes, Samples, Translates
+from imaginable.methods._method import Decodes, Encodes, Samples, Scores, Translates
 from imaginable.training import health
 from imaginable.training import job as jobs
 from imaginable.training.run import Run
@@ -36,6 +36,7 @@ def info(run: Path, *, say: Say = print) -> None:
     say(f"model: {_parameters(model):,} parameters, {model.about.get('images_seen', 0):,} images seen")
     verbs = {Decodes: "decode", Samples: "sample", Encodes: "encode, reconstruct" if model.can(Decodes) else "encode"}
     able = [verb for capability, verb in verbs.items() if model.can(capability)]
+    able += ["anomalies"] if model.can(Scores) else []
     able += [model.method.task] if isinstance(model.method, Translates) else []
     say(f"can: {', '.join(able)}" + (" (a prior is fitted)" if model.fitted is not None else ""))
     say("fields: " + ", ".join(f"{key}={value}" for key, value in config.to_mapping(model.method).items()))

@@ -118,6 +118,7 @@ def _latest(run: Run) -> Iterator[str]:
         "reconstructions": "Held-out originals, each above its reconstruction",
         "translations": "Held-out pictures, each above what the model makes of it and above its partner or original "
         "(without partners: above the way back)",
+        "scores": "Held-out pictures with a made defect, each above where that is and above where the model points",
     }
     for kind, caption in captions.items():
         sheets = run.sheets(kind)

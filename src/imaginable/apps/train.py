@@ -24,7 +24,7 @@ from imaginable.apps._progress import Display
 from imaginable.core import config, distributed, files
 from imaginable.core.errors import UserError, nearest
 from imaginable.data.dataset import DataOptions, Dataset
-from imaginable.methods._method import Decodes, Encodes, Samples, Translates, find, name_of
+from imaginable.methods._method import Decodes, Encodes, Samples, Scores, Translates, find, name_of
 from imaginable.model import Model
 from imaginable.training import best, health
 from imaginable.training import budget as budgets
@@ -266,6 +266,8 @@ def _next(job: Job[Any]) -> str:
     if isinstance(job.method, Translates):
         masks = " --masks MASKS" if job.method.task == "inpaint" else ""
         return f"imaginable {job.method.task} {job.run} PICTURES{masks} --out made"
+    if isinstance(job.method, Scores):
+        return f"imaginable anomalies {job.run} PICTURES"
     if not isinstance(job.method, Decodes):
         return f"imaginable info {job.run}"
     prior = "" if isinstance(job.method, Samples) else " --prior fitted"

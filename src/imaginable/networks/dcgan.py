@@ -43,38 +43,49 @@ class DcganGenerator(nn.Module):
         return torch.tanh(self.layers(codes).to(torch.float32))
 
 
-class DcganDiscriminator(nn.Module):
-    """(n, c, size, size) -> logits (n,), float32. No batch norm on the first layer, section 3.
+def downwards(
+    shape: Sequence[int], width: int, outputs: int, normalise: bool = True, bias: bool = True
+) -> nn.Sequential:
+    """From a picture (n, *shape) to (n, outputs, 1, 1). No batch norm on the first layer, section 3.
 
-    normalise: False for a critic whose items must not influence each other: no batch norm anywhere, and weights
-    as He et al. 2015 draw them, since nothing else keeps the signal's size from layer to layer.
-    bias: of the last layer; False where the loss only knows differences of logits and so cannot move it.
+    normalise: False for no batch norm anywhere, and weights as He et al. 2015 draw them, since nothing else keeps the
+    signal's size from layer to layer. bias: of the last layer.
+    """
+    wides = _widths(width, shape[-1])
+    layers: list[nn.Module] = [Convolution(shape[0], wides[0], 4, stride=2, padding=1)]
+    layers += [nn.LeakyReLU(0.2, inplace=True)]
+    for before, after in itertools.pairwise(wides):
+        layers += [Convolution(before, after, 4, stride=2, padding=1, bias=not normalise)]
+        layers += [nn.BatchNorm2d(after) if normalise else nn.Identity(), nn.LeakyReLU(0.2, inplace=True)]
+    layers += [Convolution(wides[-1], outputs, 4, bias=bias)]
+    network = nn.Sequential(*layers)
+    _initialise(network)
+    if not normalise:
+        for layer in network:
+            if isinstance(layer, nn.Conv2d):
+                nn.init.kaiming_normal_(layer.weight, 0.2)
+    return network
+
+
+class DcganDiscriminator(nn.Module):
+    """(n, c, size, size) -> logits (n,), float32. normalise: False for a critic whose items must not influence each
+    other, see `downwards`. bias: of the last layer; False where the loss only knows differences of logits and so cannot
+    move it. judging: layers after the features; by default convolution, batch norm or nothing, leaky ReLU, and the last
+    convolution: features of 8 x 8. 1: all but the last convolution, of 4 x 4.
     """
 
-    judging = 4
-    """layers after the features: convolution, batch norm or nothing, leaky ReLU, and the last convolution"""
-
-    def __init__(self, shape: Sequence[int], width: int, normalise: bool = True, bias: bool = True) -> None:
+    def __init__(
+        self, shape: Sequence[int], width: int, normalise: bool = True, bias: bool = True, judging: int = 4
+    ) -> None:
         super().__init__()
-        wides = _widths(width, shape[-1])
-        layers: list[nn.Module] = [Convolution(shape[0], wides[0], 4, stride=2, padding=1)]
-        layers += [nn.LeakyReLU(0.2, inplace=True)]
-        for before, after in itertools.pairwise(wides):
-            layers += [Convolution(before, after, 4, stride=2, padding=1, bias=not normalise)]
-            layers += [nn.BatchNorm2d(after) if normalise else nn.Identity(), nn.LeakyReLU(0.2, inplace=True)]
-        layers += [Convolution(wides[-1], 1, 4, bias=bias)]
-        self.layers = nn.Sequential(*layers)
-        _initialise(self)
-        if not normalise:
-            for layer in self.layers:
-                if isinstance(layer, nn.Conv2d):
-                    nn.init.kaiming_normal_(layer.weight, 0.2)
+        self.judging = judging
+        self.layers = downwards(shape, width, 1, normalise, bias)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.judge(self.features(x))
 
     def features(self, x: Tensor) -> Tensor:
-        """What the layers down to 8 x 8 make of x, (n, channels, 8, 8), float32."""
+        """What the layers before the last `judging` make of x, (n, channels, h, w), float32."""
         features: Tensor = self.layers[: -self.judging](x)
         return features.to(torch.float32)
 

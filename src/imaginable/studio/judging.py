@@ -44,6 +44,7 @@ class Ready:
             "key": self.key,
             "default": detector.default,
             "size": detector.model.shape.size,
+            "said": detector.said,
             "known_sizes": sorted(detector.sizes)[:3],
             "scores": [_score(detector, name) for name in detector.names],
         }

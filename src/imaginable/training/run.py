@@ -82,9 +82,14 @@ class Run:
         files.write_text(self.log, "".join(line + os.linesep for line in kept))
 
     def sheets(self, kind: str) -> list[Path]:
-        """Snapshots of a kind (samples, reconstructions, translations), oldest first."""
+        """Snapshots of a kind (samples, reconstructions, translations, scores), oldest first."""
         return sorted(self.samples.glob(f"{kind}-*.png"))
 
     def shown(self) -> list[Path]:
         """Those of the kind that shows the method best."""
-        return self.sheets("samples") or self.sheets("reconstructions") or self.sheets("translations")
+        return (
+            self.sheets("samples")
+            or self.sheets("reconstructions")
+            or self.sheets("translations")
+            or self.sheets("scores")
+        )

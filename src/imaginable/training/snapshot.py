@@ -12,7 +12,8 @@ from torch import Tensor
 from imaginable.core import seeds
 from imaginable.data import images
 from imaginable.data.dataset import Dataset
-from imaginable.methods._method import Decodes, Encodes, Samples, Translates, name_of
+from imaginable.methods._method import Decodes, Encodes, Samples, Scores, Translates, name_of
+from imaginable.nn.defects import cut_paste
 from imaginable.training import translations
 from imaginable.training.run import Run
 from imaginable.training.state import State
@@ -44,7 +45,25 @@ def take(state: State, dataset: Dataset, run: Run) -> Path | None:
     if isinstance(method, Translates) and (page := translations.sheet(state, method, dataset)) is not None:
         shown = run.samples / f"translations-{state.seen:010d}.png"
         images.save(shown, page, origin)
+    if isinstance(method, Scores) and len(dataset.held_out):
+        page = _scored(state, method, dataset)
+        images.save(run.samples / f"scores-{state.seen:010d}.png", page, origin)
+        shown = shown or run.samples / f"scores-{state.seen:010d}.png"
     return shown
+
+
+def _scored(state: State, method: Scores, dataset: Dataset) -> np.ndarray:
+    """Held-out pictures, each with a made defect, above where it was made and above the map of the score."""
+    x = dataset.batch(dataset.held_out[:PAIRS]).x
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seeds.derive(state.job.training.seed, "defects"))
+        spoilt, changed = cut_paste(x)
+    _, maps = method.score(state.averages.networks, spoilt.to(state.device))
+    heat = (2 * maps / maps.flatten(1).amax(1).clamp(min=1e-6)[:, None, None] - 1)[:, None].cpu()
+    shape = (-1, x.shape[1], -1, -1)
+    return images.stacked(
+        [images.to_uint8(part) for part in (spoilt, (2 * changed - 1).expand(shape), heat.expand(shape))]
+    )
 
 
 def _a_class_to_a_row(state: State) -> Tensor | None:

@@ -191,7 +191,7 @@ export class Alarms {
   #conclude() {
     const of = this.#chosen;
     const found = this.#judged.filter((one) => one.score(of) > this.#threshold.value).length;
-    this.view.conclude(of, this.#threshold, found, this.#judged.length);
+    this.view.conclude(of, this.#detector.said, this.#threshold, found, this.#judged.length);
   }
 
   #show(busy) {

@@ -93,12 +93,12 @@ export class AlarmView {
     this.#said.textContent = `${of.said[0].toUpperCase()}${of.said.slice(1)}. ${told}.${where}${few}`;
   }
 
-  conclude(of, { rate, value }, found, count) {
+  conclude(of, said, { rate, value }, found, count) {
     const [are, would] = [found === 1 ? "is" : "are", Number((rate * count).toPrecision(2))];
     this.#conclusion.textContent = `${found} of ${count} ${count === 1 ? "picture" : "pictures"} ${are} anomalous.`;
     this.#rule.textContent =
       `Anomalous: ${of.name} above ${short(value)}, which at most ${percent(rate)} of good pictures exceed ` +
-      `(set on ${of.calibrated} held-out ones). If all were good, about ${would} would be called so.`;
+      `(set on ${of.calibrated} ${said}). If all were good, about ${would} would be called so.`;
   }
 
   /** busy: what is being done. error: why nothing can be judged. remark: what else is to be known. left: files, why. */
@@ -132,7 +132,7 @@ const legend = () => {
   const parts = [
     ["score", "its score"],
     ["threshold", "threshold"],
-    ["good", "where held-out good pictures lie"],
+    ["good", "where those good pictures lie"],
   ];
   const key = ([part, text]) => el("span", {}, el("span", { class: `key-${part}`, aria: { hidden: "true" } }), text);
   return el("p", { class: "alarm-legend muted" }, parts.map(key));
