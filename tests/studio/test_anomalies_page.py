@@ -13,13 +13,14 @@ import pytest
 from studio_desk import Desk, browser
 from studio_judges import PICTURES, judges
 from studio_page import Page, opened
+from studio_translators import translators
 from test_page_readable import check
 
 from imaginable.apps import _calibration
 from imaginable.studio.application import STATIC
 from imaginable.studio.runs import Runs
 
-__all__ = ["browser", "judges"]  # fixtures
+__all__ = ["browser", "judges", "translators"]  # fixtures
 
 FILES = """(files) => {
   const data = new DataTransfer();
@@ -209,6 +210,20 @@ def test_why_a_model_judges_nothing_is_said(bench: Bench) -> None:
     bench.button("draem").click()
     bench.ready()
     assert bench.page.locator("#alarms .drop").is_visible()
+
+
+def test_from_painting_to_anomalies_and_back(browser: Any, translators: Path) -> None:
+    with opened(Runs([translators / "inpainting", translators / "pix2pix"]), STATIC) as served:
+        bench = Bench(browser.new_page()).show(served.url)
+        bench.button("Anomalies").click()
+        bench.said("a model without its run")
+        assert not bench.page.locator("#work").is_visible()
+        bench.button("Back to painting").click()
+        assert bench.page.locator("#work .drop").is_visible()
+        bench.button("pix2pix").click()
+        assert bench.button("Anomalies").count() == 0, "it says nothing of them"
+        bench.page.close()
+        assert bench.errors == []
 
 
 def test_pictures_wait_while_a_model_is_calibrated_which_can_be_cancelled(

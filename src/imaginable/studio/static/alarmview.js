@@ -12,7 +12,7 @@ export class AlarmView {
   #about = el("p", { class: "muted" });
   #said = el("p", { class: "muted" });
   #bar = el("progress", { max: 1, aria: { label: "Progress" } });
-  #line = el("p", { class: "work-line", role: "status" });
+  #line = el("p", { class: "work-line" });
   #remark = el("p", { class: "work-remark", hidden: true });
   #left = el("ul", {});
   #conclusion = el("p", { class: "alarm-conclusion", role: "status" });
@@ -105,6 +105,7 @@ export class AlarmView {
   show({ empty, busy, error, remark, left }) {
     this.drop.hidden = !empty || Boolean(error);
     this.results.hidden = empty;
+    this.results.setAttribute("aria-busy", String(Boolean(busy))); // what is found is spoken once, in the end
     this.progressing.hidden = !busy;
     this.#line.textContent = busy;
     this.#remark.hidden = !(error || remark);
