@@ -94,14 +94,21 @@ def standard(area: float, error: float = 0.02) -> Standard:
     return Standard("said", (1.0, 2.0), 0.0, 1.0, (area, error, 100))
 
 
-@pytest.mark.parametrize(
-    ("combined", "chosen"), [(0.79, "one"), (0.81, "one"), (0.8199, "one"), (0.83, "combined"), (0.5, "one")]
-)
-def test_all_together_are_used_only_where_that_is_better_beyond_the_error(combined: float, chosen: str) -> None:
-    standards = {"other": standard(0.6), "one": standard(0.8), "combined": standard(combined)}
-    assert _calibration._best(standards) == chosen
-    del standards["combined"]
+@pytest.mark.parametrize("costly", ["combined", "bound"])
+@pytest.mark.parametrize(("area", "is_chosen"), [(0.79, False), (0.81, False), (0.8199, False), (0.83, True)])
+def test_a_costly_score_is_used_only_where_it_is_better_beyond_the_error(
+    costly: str, area: float, is_chosen: bool
+) -> None:
+    standards = {"other": standard(0.6), costly: standard(area), "one": standard(0.8)}
+    assert _calibration._best(standards) == (costly if is_chosen else "one")
+    del standards[costly]
     assert _calibration._best(standards) == "one"
+
+
+def test_all_together_must_beat_the_bound_as_well() -> None:
+    standards = {"one": standard(0.8), "bound": standard(0.9), "combined": standard(0.91)}
+    assert _calibration._best(standards) == "bound"
+    assert _calibration._best(standards | {"combined": standard(0.93)}) == "combined"
 
 
 def test_together_is_the_mean_of_each_in_its_own_deviations(smooth: Path, monkeypatch: pytest.MonkeyPatch) -> None:

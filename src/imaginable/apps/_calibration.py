@@ -27,6 +27,9 @@ _FEW_SIZES = 20
 _PASTED = 0.0005
 """share of a picture that a made defect must change at least"""
 
+COSTLY = ("bound", "combined")
+"""scores that take several times as long: one looks at pictures one by one, the other needs all others"""
+
 Advance = Callable[[int, int], None]
 
 
@@ -181,11 +184,10 @@ def mean_of_standardised(found: dict[str, Seen], standards: dict[str, Standard])
 
 
 def _best(standards: dict[str, Standard]) -> str:
-    """The score that tells made defects best; all together only where that is better beyond the error, since it costs
-    as much as all of them."""
-    alone = {name: one for name, one in standards.items() if name != "combined"}
-    best = max(alone, key=lambda name: alone[name].told[0])
-    together = standards.get("combined")
-    if together and together.told[0] > alone[best].told[0] + alone[best].told[1]:
-        return "combined"
+    """The score that tells made defects best; a costly one only where that is better beyond the error."""
+    cheap = {name: one for name, one in standards.items() if name not in COSTLY}
+    best = max(cheap, key=lambda name: cheap[name].told[0])
+    for name in COSTLY:
+        if name in standards and standards[name].told[0] > standards[best].told[0] + standards[best].told[1]:
+            best = name
     return best
