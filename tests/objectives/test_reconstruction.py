@@ -12,6 +12,7 @@ from torch.distributions import Bernoulli, Normal
 
 from imaginable.objectives.reconstruction import (
     bernoulli_log_likelihood,
+    focal_loss,
     gaussian_log_likelihood,
     logistic_log_likelihood,
     logistic_mixture_log_likelihood,
@@ -166,3 +167,34 @@ def test_a_later_channels_mean_follows_the_earlier_ones() -> None:
     likely = logistic_mixture_log_likelihood(pixels, parameters.expand(256, -1, 1, 1))
     best = greens[int(likely.argmax())].item()
     assert best == pytest.approx(0.1 - math.tanh(1.0) * 0.4, abs=1 / 127.5)
+
+
+# ---- focal loss
+
+
+def test_without_gamma_the_focal_loss_is_cross_entropy() -> None:
+    torch.manual_seed(0)
+    logits, truth = torch.randn(6, 1, 4, 4), torch.randint(0, 2, (6, 1, 4, 4)).float()
+    expected = -bernoulli_log_likelihood(2 * truth - 1, logits) / 16
+    torch.testing.assert_close(focal_loss(logits, truth, 0), expected)
+
+
+@pytest.mark.parametrize("gamma", [0.5, 2.0, 5.0])
+@pytest.mark.parametrize("chance", [0.01, 0.3, 0.9])
+def test_it_is_the_papers_formula(chance: float, gamma: float) -> None:
+    logit = torch.tensor(math.log(chance / (1 - chance)))
+    hit = -((1 - chance) ** gamma) * math.log(chance)
+    miss = -(chance**gamma) * math.log(1 - chance)
+    truth = torch.tensor([[1.0], [0.0]])
+    assert focal_loss(logit.expand(2, 1), truth, gamma).tolist() == pytest.approx([hit, miss], rel=1e-4)
+    mixed = focal_loss(logit.expand(1, 4), torch.tensor([[1.0, 0, 0, 0]]), gamma)
+    assert mixed.item() == pytest.approx((hit + 3 * miss) / 4, rel=1e-4), "the mean over an item's numbers"
+
+
+def test_what_is_hopelessly_wrong_or_sure_has_a_finite_loss_and_slope() -> None:
+    logits = torch.tensor([[200.0], [-200.0], [200.0], [-200.0]], requires_grad=True)
+    loss = focal_loss(logits, torch.tensor([[0.0], [1.0], [1.0], [0.0]]), 2)
+    assert loss.tolist() == pytest.approx([200, 200, 0, 0])
+    loss.sum().backward()
+    assert logits.grad is not None
+    assert logits.grad[:, 0].tolist() == pytest.approx([1, -1, 0, 0])

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import heapq
+import math
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
 from imaginable.apps._detector import Detector
+from imaginable.core.errors import UserError
 from imaginable.data import images
+from imaginable.metrics.score import Undefined
 
 
 @dataclass(frozen=True)
@@ -33,11 +36,12 @@ class Kept:
 
 
 class Alarms:
-    """name: the score they are raised by. rate: of good pictures that may be. shown: how many pictures are kept."""
+    """name: the score they are raised by. rate: of good pictures that may be. shown: how many pictures are kept.
+    Raises UserError for a rate that too few good pictures stand behind."""
 
     def __init__(self, detector: Detector, name: str, rate: float, every: bool = False, shown: int = 0) -> None:
         self.detector, self.name, self.rate = detector, name, rate
-        self.threshold = detector.standards[name].threshold(rate)
+        self.threshold = _threshold(detector, name, rate)
         self.others = tuple(other for other in detector.names if other != name) if every else ()
         self.judged: list[Judged] = []
         self.unreadable: dict[str, str] = {}
@@ -92,3 +96,17 @@ class Alarms:
             f"{found:,} of {len(self.judged):,} pictures are anomalous{left_out}; "
             f"if all were good, about {self.rate * len(self.judged):.0f} would be called so"
         )
+
+
+def _threshold(detector: Detector, name: str, rate: float) -> float:
+    """Raises UserError, with what would do, where too few good pictures stand behind it."""
+    standard = detector.standards[name]
+    try:
+        return standard.threshold(rate)
+    except Undefined as error:
+        least = 1 / (len(standard.calibration) + 1)
+        raise UserError(
+            f"--rate {rate:g}: {len(standard.calibration)} good pictures {detector.said} set the threshold, and that "
+            f"takes {math.ceil(1 / rate - 1e-9) - 1}\nbring more with --calibrate FOLDER, or allow more alarms: "
+            f"--rate {math.ceil(1000 * least) / 1000:g}"
+        ) from error

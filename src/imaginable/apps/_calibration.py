@@ -27,6 +27,9 @@ _FEW_SIZES = 20
 _PASTED = 0.0005
 """share of a picture that a made defect must change at least"""
 
+COSTLY = ("bound", "combined")
+"""scores that take several times as long: one looks at pictures one by one, the other needs all others"""
+
 Advance = Callable[[int, int], None]
 
 
@@ -69,10 +72,11 @@ class Good:
 
 def held_out_of(own: Dataset, run: Path) -> Good:
     """Those held out from a run's training, of the classes that it was trained on: with a split of its own, data may
-    hold out defects too."""
+    hold out defects too, and copies of what was trained on."""
     index = own.held_out
     if own.spec.classes:
         index = index[np.isin(own.labels[index], np.unique(own.labels[own.train]))]
+    index = _untrained(own, own, index)
     if len(index) < 2:
         raise UserError(
             f"{run}: {len(index)} good pictures are held out from its training, and a threshold needs them "
@@ -83,11 +87,16 @@ def held_out_of(own: Dataset, run: Path) -> Good:
 
 def brought(own: Dataset, given: Dataset, where: str) -> Good:
     """All of a data set but what was trained on."""
-    trained = {digest_of(own.items[item]) for item in own.train}
-    index = [item for item, pixels in enumerate(given.items) if digest_of(pixels) not in trained]
+    index = _untrained(own, given, np.arange(len(given.items)))
     if len(index) < 2:
         raise UserError(f"--calibrate {where}: {len(index)} pictures in it were not trained on: bring others")
-    return Good(given, np.array(index), f"of {where}")
+    return Good(given, index, f"of {where}")
+
+
+def _untrained(own: Dataset, given: Dataset, index: np.ndarray) -> np.ndarray:
+    """Of pictures `index` of a data set those that none that was trained on looks exactly like."""
+    trained = {digest_of(own.items[item]) for item in own.train}
+    return index[[digest_of(given.items[item]) not in trained for item in index]]
 
 
 def calibrated(scorers: Mapping[str, Scorer], pictures: Good, on_progress: Advance | None = None) -> dict[str, Any]:
@@ -175,11 +184,10 @@ def mean_of_standardised(found: dict[str, Seen], standards: dict[str, Standard])
 
 
 def _best(standards: dict[str, Standard]) -> str:
-    """The score that tells made defects best; all together only where that is better beyond the error, since it costs
-    as much as all of them."""
-    alone = {name: one for name, one in standards.items() if name != "combined"}
-    best = max(alone, key=lambda name: alone[name].told[0])
-    together = standards.get("combined")
-    if together and together.told[0] > alone[best].told[0] + alone[best].told[1]:
-        return "combined"
+    """The score that tells made defects best; a costly one only where that is better beyond the error."""
+    cheap = {name: one for name, one in standards.items() if name not in COSTLY}
+    best = max(cheap, key=lambda name: cheap[name].told[0])
+    for name in COSTLY:
+        if name in standards and standards[name].told[0] > standards[best].told[0] + standards[best].told[1]:
+            best = name
     return best

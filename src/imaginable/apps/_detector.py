@@ -29,7 +29,8 @@ RATE = 0.05
 """false alarms among good pictures that are put up with"""
 KNOWN = 10_000
 """training pictures whose codes are kept, at most"""
-_FORMAT = 1
+_FORMAT = 2
+"""goes up when a score changes its meaning"""
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ class Cloud:
             values, vectors = torch.linalg.eigh(covariance)
             whitening = vectors * values.clamp(min=1e-12).rsqrt()
         every = max(1, len(flat) // _KEPT)
-        return cls(flat[::every][:_KEPT].float(), mean.float(), whitening.float())
+        return cls(flat[::every][:_KEPT].float(), mean.float(), whitening.float().contiguous())
 
     def mahalanobis(self, codes: Tensor) -> Tensor:
         """√((z - μ)ᵀ Σ⁻¹ (z - μ)) of codes (n, *code shape), (n,). Mahalanobis 1936."""

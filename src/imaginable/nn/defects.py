@@ -24,6 +24,9 @@ _SCRATCHES = {"lengths": (0.02, 0.08), "widths": (0.01, 0.06), "segments": 4}
 """of the picture's shorter side"""
 _AREAS, _ASPECTS = (0.005, 0.1), (0.3, 3.3)
 """of a pasted rectangle: share of the picture, height over width"""
+_LEAST = 0.71
+"""pixels from the middle of a defect that it covers at least: a pixel's corner is so far from its centre, so however
+thin, a defect has a pixel"""
 _SCARS = (0.02, 0.06), (0.08, 0.25)
 """widths and lengths of a scar, as shares of the side"""
 
@@ -85,7 +88,8 @@ def _blobs(n: int, height: int, width: int, device: torch.device) -> Tensor:
     long, short = _turned(n, height, width, device)
     away = torch.hypot(long, short / flat)
     noise = F.interpolate(torch.randn(n, 1, side // 4, side // 4, device=device), (height, width), mode="bilinear")
-    return (away < radius * (1 + 0.5 * noise[:, 0]).clamp(min=0.2)).float()[:, None]
+    inside = away < radius * (1 + 0.5 * noise[:, 0]).clamp(min=0.2)
+    return (inside | (torch.hypot(long, short) <= _LEAST)).float()[:, None]
 
 
 def _turned(
@@ -103,7 +107,8 @@ def _turned(
 def _rectangles(side: int, down: Tensor, across: Tensor, angle: Tensor) -> Tensor:
     """(n, 1, side, side): one each of these sides in pixels, turned, anywhere."""
     along, beside = _turned(len(down), side, side, down.device, angle)
-    inside = (along.abs() <= down[:, None, None] / 2) & (beside.abs() <= across[:, None, None] / 2)
+    tall, wide = (length[:, None, None].div(2).clamp(min=_LEAST) for length in (down, across))
+    inside = (along.abs() <= tall) & (beside.abs() <= wide)
     return inside.float()[:, None]
 
 
