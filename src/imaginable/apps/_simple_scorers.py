@@ -55,7 +55,7 @@ def _patches(x: Tensor) -> Scorer:
     squares = bank.square().sum(1)
 
     def look(x: Tensor) -> Seen:
-        return Seen(*map(torch.cat, zip(*(_nearest(part, side, bank, squares) for part in blocks(x, 8)), strict=True)))
+        return Seen(*map(torch.cat, zip(*(_nearest(part, side, bank, squares) for part in blocks(x, 1)), strict=True)))
 
     return Scorer("patches", f"distance of the worst patch of {side} pixels from the nearest of {len(bank):,}", look)
 
@@ -78,7 +78,7 @@ def _nearest(x: Tensor, side: int, bank: Tensor, squares: Tensor) -> tuple[Tenso
     padding = (places - 1) * stride + side - x.shape[-1]
     patches = F.unfold(F.pad(x, (0, padding, 0, padding), mode="replicate"), side, stride=stride)  # (n, numbers, l)
     flat = patches.transpose(1, 2).flatten(0, 1)
-    squared = flat.square().sum(1) + (squares[:, None] - 2 * (bank @ flat.T)).amin(0)
+    squared = flat.square().sum(1) + torch.addmm(squares, flat, bank.T, alpha=-2).amin(1)
     distance = squared.clamp(min=0).sqrt().view(len(x), 1, places, places)
     where = F.interpolate(distance, x.shape[-2:], mode="bilinear")[:, 0]
     return distance.flatten(1).amax(1), where
