@@ -15,8 +15,8 @@ from PIL import Image
 
 from imaginable.apps import _synthetic_page
 from imaginable.apps._filter import REASONS, Filter
-from imaginable.apps._harvest import Asked, Harvest, Kept, fill
-from imaginable.apps._makers import Maker
+from imaginable.apps._harvest import Harvest, Kept, fill
+from imaginable.apps._makers import Asked, Maker
 from imaginable.apps._pictures import Say
 from imaginable.apps._progress import Counter
 from imaginable.core import files
@@ -39,6 +39,7 @@ COLUMNS = (
 )
 _MARK = "Imaginable-Class"
 """key of the note by which a picture is known for a result of this"""
+_NONE = np.zeros((0, 1, 1, 1), np.uint8)
 
 
 class Folder:
@@ -58,6 +59,14 @@ class Folder:
                 raise UserError(
                     f"--out {out}: {path.relative_to(out)} is no earlier result of augment; give another folder"
                 )
+
+    def is_whole(self) -> bool:
+        """Whether an earlier call came to its end."""
+        return self.record.exists() and bool(self.written()["complete"])
+
+    def written(self) -> dict[str, Any]:
+        """The record of what was made."""
+        return dict(json.loads(self.record.read_text("utf-8")))
 
     def clear(self, say: Say) -> None:
         """Removes earlier results."""
@@ -95,38 +104,31 @@ def _recorded(
     maker: Maker, rule: Filter, harvests: list[Harvest], asked: Asked, folder: Folder, rows: list[list[Any]], say: Say
 ) -> Iterator[None]:
     """Manifest, record and page of what is there in the end, also after Ctrl-C."""
-    complete = False
+
+    def write(complete: bool) -> None:
+        files.write_text(folder.manifest, _csv([COLUMNS, *rows]))
+        files.write_text(folder.page, _synthetic_page.page(maker, rule, harvests, asked))
+        record = _record(maker, rule, harvests, asked, complete)
+        files.write_text(folder.record, json.dumps(record, indent=1, ensure_ascii=False))
+
     try:
         yield
-        complete = True
     except KeyboardInterrupt:
+        write(complete=False)
         wanted = len(harvests) * asked.per_class
         say(f"stopped: {len(rows):,} of {wanted:,} pictures in {folder.out}, all in its manifest")
         raise
-    finally:
-        files.write_text(folder.manifest, _csv([COLUMNS, *rows]))
-        record = _record(maker, rule, harvests, asked, complete)
-        files.write_text(folder.record, json.dumps(record, indent=1, ensure_ascii=False))
-        files.write_text(folder.page, _synthetic_page.page(maker, rule, harvests, asked))
+    write(complete=True)
 
 
-def read(folder: Folder) -> dict[str, np.ndarray] | None:
-    """The pictures of each class as they are on the disk, uint8 (n, h, w, c); None unless all were made."""
-    if not folder.record.exists() or not json.loads(folder.record.read_text("utf-8"))["complete"]:
-        return None
+def read(folder: Folder) -> list[np.ndarray]:
+    """The pictures of each class as they are on the disk, uint8 (n, h, w, c)."""
     rows = list(csv.DictReader(io.StringIO(folder.manifest.read_text("utf-8"))))
-    found = {}
+    found = []
     for name in folder.of:
         arrays = [np.asarray(Image.open(folder.out / row["file"])) for row in rows if row["class"] == name]
-        found[name] = (
-            np.stack([one.reshape(*one.shape[:2], -1) for one in arrays]) if arrays else np.zeros((0,), np.uint8)
-        )
+        found.append(np.stack([one.reshape(*one.shape[:2], -1) for one in arrays]) if arrays else _NONE)
     return found
-
-
-def counts(folder: Folder) -> dict[str, Any]:
-    """The record of those that were made."""
-    return dict(json.loads(folder.record.read_text("utf-8")))
 
 
 def _write(folder: Folder, maker: Maker, name: str, kept: Kept, seed: int) -> list[Any]:

@@ -91,7 +91,7 @@ class Filter:
             f"({self.neighbours.usual:.1f}), whichever is less",
             OTHER: "a classifier trained on the training pictures holds another class for more probable",
             FAR: "by the classifier's features farther from the nearest training picture of its class than "
-            f"{SHARE:.0%} of those are from their nearest other one (all classes together where one has under {ENOUGH})",
+            f"{SHARE:.0%} of those are from their nearest other one (of all classes, where one has under {ENOUGH})",
         }
 
 

@@ -9,25 +9,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from imaginable.apps._filter import Filter
-from imaginable.apps._makers import BLOCK, Maker
+from imaginable.apps._makers import BLOCK, Asked, Maker
 
 EXAMPLES = 8
 """refused pictures that are shown, of every class and reason"""
-TIMES = 20
-"""pictures are drawn until enough are kept, or this many times as many are drawn"""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What is wanted of every class. per_class: pictures. truncation: as in `sample`."""
-
-    per_class: int
-    seed: int
-    truncation: float | None = None
-
-    @property
-    def most_draws(self) -> int:
-        return max(BLOCK, TIMES * self.per_class)
 
 
 @dataclass(frozen=True)
@@ -69,7 +54,7 @@ def fill(harvest: Harvest, maker: Maker, rule: Filter, asked: Asked, keep: Calla
     """Draws until there are as many as asked for; `keep` gets each that passes, at once."""
     label = maker.classes.index(harvest.name)
     for block in range(-(-asked.most_draws // BLOCK)):
-        arrays = maker.draw(harvest.name, block, asked.seed, asked.truncation)
+        arrays = maker.draw(harvest.name, block, asked)
         judged = rule.judge(arrays, label)
         for at, pixels in enumerate(arrays):
             if len(harvest.kept) >= asked.per_class:

@@ -16,7 +16,7 @@ from imaginable.core.errors import UserError
 from imaginable.core.types import DataSpec
 from imaginable.data import cache
 from imaginable.data.dataset import DataOptions, Dataset
-from imaginable.model import Model
+from imaginable.model import Model, Prior
 from imaginable.training import given
 from imaginable.training import job as jobs
 from imaginable.training.job import Job
@@ -25,6 +25,23 @@ from imaginable.training.train import load_data
 
 BLOCK = 64
 """pictures drawn at once, always: the same seed gives the same ones however many are asked for"""
+
+TIMES = 20
+"""pictures are drawn until enough are kept, or this many times as many are drawn"""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is wanted of every class. per_class: pictures. truncation, prior: as in `sample`."""
+
+    per_class: int
+    seed: int
+    truncation: float | None = None
+    prior: Prior = "auto"
+
+    @property
+    def most_draws(self) -> int:
+        return max(BLOCK, TIMES * self.per_class)
 
 
 @dataclass(frozen=True)
@@ -40,11 +57,12 @@ class Maker:
     def classes(self) -> tuple[str, ...]:
         return self.dataset.spec.classes
 
-    def draw(self, name: str, block: int, seed: int, truncation: float | None) -> np.ndarray:
+    def draw(self, name: str, block: int, asked: Asked) -> np.ndarray:
         """The block-th 64 pictures of a class, uint8 (64, h, w, c)."""
         model = self.models[name]
         label = name if model.classes else None
-        z = model.latents(BLOCK, seeds.derive(seed, "augment", name, block), label=label, truncation=truncation)
+        seed = seeds.derive(asked.seed, "augment", name, block)
+        z = model.latents(BLOCK, seed, asked.prior, label, asked.truncation)
         return model.decode_array(z, label)
 
 

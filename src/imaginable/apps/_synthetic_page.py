@@ -9,8 +9,8 @@ import numpy as np
 
 from imaginable.apps import _page
 from imaginable.apps._filter import REASONS, Filter
-from imaginable.apps._harvest import Asked, Harvest
-from imaginable.apps._makers import Maker
+from imaginable.apps._harvest import Harvest
+from imaginable.apps._makers import Asked, Maker
 from imaginable.data import images
 
 SHOWN = 16
