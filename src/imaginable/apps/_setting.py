@@ -84,7 +84,7 @@ class Setting:
         mirrored = "mirrored" if self.flip else "not mirrored"
         classes, shape = len(spec.classes), "x".join(map(str, spec.shape))
         return [
-            f"{job.data.source}: {classes} classes, {shape}; accuracy on {n:,} pictures that nobody trains on, the same "
+            f"{job.data.source}: {classes} classes, {shape}; accuracy on {n:,} pictures nobody trains on, the same "
             f"ones for all: on others, figures would differ by about {50 / n**0.5:.1f} points more",
             f"generators: {name_of(job.method)}, {wanted.generators} for each number of real pictures, each trained on "
             f"those alone ({job.training.images:,} images); {wanted.asked.per_class} pictures of each class are kept",
