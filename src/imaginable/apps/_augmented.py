@@ -53,8 +53,11 @@ class Folder:
         self.of = dict(zip(classes, _folder_names(classes), strict=True))
         if file := next((folder for folder in (out, *out.parents) if folder.is_file()), None):
             raise UserError(f"--out {out}: {file} is a file, and a folder was expected; give another name")
-        self.before = [path for path in sorted(out.rglob("*")) if path.suffix.lower() in extensions()]
-        for path in self.before:
+        self.before: list[Path] = []
+        for path in out.rglob("*"):
+            if path.suffix.lower() not in extensions():
+                continue
+            self.before.append(path)
             if not _is_ours(path):
                 raise UserError(
                     f"--out {out}: {path.relative_to(out)} is no earlier result of augment; give another folder"

@@ -13,6 +13,7 @@ from imaginable.apps._pictures import Say
 from imaginable.core.errors import UserError
 from imaginable.data import images
 from imaginable.data.dataset import DataOptions, Dataset
+from imaginable.methods._classifier import Classifier
 from imaginable.metrics.neighbours import nearest
 
 COPY, OTHER, FAR = "nearly a copy", "another class", "far from its class"
@@ -45,6 +46,11 @@ class Filter:
     """
 
     def __init__(self, options: DataOptions, dataset: Dataset, mirrored: bool, say: Say) -> None:
+        size = dataset.spec.shape[-1]
+        if not Classifier.sizes.takes(size):
+            raise UserError(
+                f"augment: the classifier takes {Classifier.sizes.least} to {Classifier.sizes.most} px, not {size}"
+            )
         self.dataset, self.mirrored = dataset, mirrored
         self.extractor = _features.classifier(options, dataset, say)
         self.neighbours = Neighbours(dataset)
@@ -109,7 +115,7 @@ def refuse_unusable(dataset: Dataset, classes: Sequence[str], source: str) -> No
         own = dataset.train[dataset.labels[dataset.train] == dataset.spec.classes.index(name)]
         if len(own) < 2:
             held = f"{'1 training picture' if len(own) else 'no training picture'}, and at least 2 are needed"
-            raise UserError(f"{source}: class {name!r} has {held}: add pictures, or leave the class out (--label)")
+            raise UserError(f"{source}: class {name!r} has {held}: add some, or name another class (--label)")
         if not (dataset.items[own[1:]] != dataset.items[own[0]]).any():
             raise UserError(
                 f"{source}: all {len(own)} training pictures of class {name!r} look exactly the same, "

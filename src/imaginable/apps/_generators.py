@@ -33,12 +33,9 @@ def trained(job: Job[Any], real: Dataset, folder: Path, number: int, say: Say) -
         seed=seeds.derive(job.training.seed, "generator", number) % 2**31,
         snapshot_every=max(job.training.batch, job.training.images // SNAPSHOTS),
     )
-    # what it is trained on has no place of its own: `resume` must not take all pictures for it
-    source = f"{job.data.source} ({real.manifest['of_each_class']} of each class, by imaginable augment --prove)"
-    own = replace(job, run=str(folder), training=training, data=replace(job.data, source=source))
     run = Run(folder)
     if not _finished(run, training.images):
-        _train(own, real, run.job.exists(), say)
+        _train(replace(job, run=str(folder), training=training), real, run.job.exists(), say)
     return models.load(folder, type(job.method))
 
 
@@ -62,6 +59,6 @@ def pictures(model: Model, job: Job[Any], real: Dataset, rule: Filter, asked: As
     """The folder of what the model makes and the filter keeps, made if it is not whole yet."""
     folder = Folder(out, real.spec.classes)
     if not folder.is_whole():
-        maker = _makers.of_model(out, model, replace(job.data, source="the real pictures of the proof"), real)
+        maker = _makers.of_model(out, model, job.data, real)
         _augmented.make(maker, rule, maker.classes, asked, folder, say)
     return folder

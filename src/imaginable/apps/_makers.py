@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 
 from imaginable import model as models
+from imaginable.apps import _priors
 from imaginable.apps._pictures import Say
 from imaginable.core import seeds
 from imaginable.core.errors import UserError
 from imaginable.core.types import DataSpec
 from imaginable.data import cache
 from imaginable.data.dataset import DataOptions, Dataset
+from imaginable.methods._method import Encodes, Samples
 from imaginable.model import Model, Prior
 from imaginable.training import given
 from imaginable.training import job as jobs
@@ -66,25 +68,26 @@ class Maker:
         return model.decode_array(z, label)
 
 
-def load(path: Path, say: Say) -> Maker:
+def load(path: Path, prior: Prior, say: Say) -> Maker:
     """Raises UserError for what cannot make pictures of a class, with what to do instead."""
     run = Run(path if (path / "job.yaml").exists() or not (path.parent / "job.yaml").exists() else path.parent)
     if run.job.exists() or (path / "model.yaml").exists():
-        return of_run(path, run, say)
+        return _of_run(path, run, prior, say)
     found = [folder for folder in sorted(path.glob("*/")) if (folder / "job.yaml").exists()]
     if not found:
         raise UserError(f"{path}: no run here, and no folder of runs, one a class, either")
-    return _of_runs(path, found, say)
+    return _of_runs(path, found, prior, say)
 
 
-def of_run(path: Path, run: Run, say: Say) -> Maker:
+def _of_run(path: Path, run: Run, prior: Prior, say: Say) -> Maker:
     """path: the run's folder, or that of one of its models."""
     model = models.load(path)
     _refuse_without_classes(path, model)
     if not run.job.exists():
         raise UserError(f"augment: {path} is a model without its run, so its training data is not known")
     job = jobs.load(run.job)
-    return of_model(path, model, job.data, load_data(job, say))
+    dataset = load_data(job, say)
+    return of_model(path, drawable(model, dataset, prior, say), job.data, dataset)
 
 
 def of_model(path: Path, model: Model, options: DataOptions, dataset: Dataset) -> Maker:
@@ -97,6 +100,20 @@ def of_model(path: Path, model: Model, options: DataOptions, dataset: Dataset) -
     sha256 = given.fingerprint(_folder(model))
     by_class = dict.fromkeys(model.classes, model)
     return Maker(by_class, dict.fromkeys(model.classes, sha256), options, dataset)
+
+
+def drawable(model: Model, dataset: Dataset, prior: Prior, say: Say) -> Model:
+    """The model, with a prior fitted to the codes of its data where one is asked for, or it has none of its own."""
+    needs = prior == "fitted" or not model.can(Samples)
+    return _priors.fit(model, dataset, say) if needs and model.fitted is None and model.can(Encodes) else model
+
+
+def free_of_data(out: Path, source: str) -> Path:
+    """`out`. Raises UserError where it is inside the real data, where pictures would be read as real ones."""
+    data = Path(source).expanduser().resolve()
+    if data.is_dir() and data in (out.resolve(), *out.resolve().parents) and not any(data.glob("*/job.yaml")):
+        raise UserError(f"--out {out}: it is inside the real data, {data}; give a folder of its own")
+    return out
 
 
 def _folder(model: Model) -> Path:
@@ -116,7 +133,7 @@ def _refuse_without_classes(path: Path, model: Model) -> None:
         )
 
 
-def _of_runs(path: Path, folders: list[Path], say: Say) -> Maker:
+def _of_runs(path: Path, folders: list[Path], prior: Prior, say: Say) -> Maker:
     """The folders' names are the classes."""
     jobs_of: dict[str, Job[Any]] = {folder.name: jobs.load(folder / "job.yaml") for folder in folders}
     by_class = {folder.name: models.load(folder) for folder in folders}
@@ -129,6 +146,7 @@ def _of_runs(path: Path, folders: list[Path], say: Say) -> Maker:
         if spec.kind != "images" or spec.shape != specs[first].shape:
             raise UserError(f"{path}: {first} makes {specs[first].said}, and {name} {spec.said}: name runs of one kind")
     data = {name: load_data(job, say) for name, job in jobs_of.items()}
+    by_class = {name: drawable(model, data[name], prior, say) for name, model in by_class.items()}
     sha256 = {name: given.fingerprint(_folder(model)) for name, model in by_class.items()}
     flip = any(job.data.flip for job in jobs_of.values())
     return Maker(by_class, sha256, replace(jobs_of[first].data, source=str(path), flip=flip), _joined(data))

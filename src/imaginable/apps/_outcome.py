@@ -69,11 +69,11 @@ def lines(outcomes: Sequence[Outcome]) -> Iterator[str]:
 
 def sentences(one: Outcome) -> list[str]:
     return [
-        f"synthetic pictures {one.verdict(SYNTHETIC, REAL)}: {said(one.gains[SYNTHETIC, REAL])} to real ones alone",
+        f"synthetic pictures {one.verdict(SYNTHETIC, REAL)}: {said(one.gains[SYNTHETIC, REAL])} against real ones",
         f"in place of as many crops they {_instead(one.verdict(SYNTHETIC, CLASSICAL))}: "
         f"{said(one.gains[SYNTHETIC, CLASSICAL])}",
         f"on top of the crops they {one.verdict(BOTH, CLASSICAL)}: {said(one.gains[BOTH, CLASSICAL])}",
-        f"the crops themselves {one.verdict(CLASSICAL, REAL)}: {said(one.gains[CLASSICAL, REAL])} to real ones alone",
+        f"the crops themselves {one.verdict(CLASSICAL, REAL)}: {said(one.gains[CLASSICAL, REAL])} against real ones",
     ]
 
 

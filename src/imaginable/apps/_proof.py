@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from imaginable.apps import _arms, _augmented, _generators, _outcome, _proof_page, _setting
+from imaginable.apps import _arms, _augmented, _generators, _makers, _outcome, _proof_page, _setting
 from imaginable.apps._arms import ARMS, WITH_SYNTHETIC, Trial
 from imaginable.apps._filter import Filter
 from imaginable.apps._outcome import Outcome
@@ -19,6 +21,7 @@ from imaginable.apps._trials import Trials
 from imaginable.core import files
 from imaginable.data import images
 from imaginable.data.dataset import Dataset
+from imaginable.training.job import Job
 
 
 class Proof:
@@ -28,7 +31,7 @@ class Proof:
         self.wanted, self.out, self.say = wanted, out, say
         setting = _setting.setting(run, wanted, say)
         self.job, self.real, self.flip = setting.job, setting.real, setting.flip
-        self.trials = Trials(out, setting.plan(wanted))
+        self.trials = Trials(_makers.free_of_data(out, self.job.data.source), setting.plan(wanted))
         self.facts = setting.facts(wanted)
 
     def run(self) -> list[Outcome]:
@@ -58,13 +61,14 @@ class Proof:
             had = ", ".join(f"{name} {count}" for name, count in short.items())
             self.say(f"{amount} of each class: fewer different ones are there of {had}")
         subset = self.real.subset(amount)
-        job, say = self.job, self.say
+        job, say = _on(self.job, amount), self.say
         rule = Filter(job.data, subset, job.data.flip, say)
         made, synthetic = [], []
         for number in range(self.wanted.generators):
             where = self._folder(amount, number)
             say(f"{amount} of each class, generator {number}: {where}")
             model = _generators.trained(job, subset, where / "run", number, say)
+            model = _makers.drawable(model, subset, self.wanted.asked.prior, say)
             folder = _generators.pictures(model, job, subset, rule, self.wanted.asked, where / "synthetic", say)
             made.append(_augmented.read(folder))
             record = folder.written()
@@ -114,3 +118,9 @@ class Proof:
                 folder = _augmented.Folder(self._folder(amount, number) / "synthetic", subset.spec.classes)
                 sheets.append((f"{amount} of each class: synthetic, generator {number}", _augmented.read(folder)))
         return sheets
+
+
+def _on(job: Job[Any], amount: int) -> Job[Any]:
+    """Said to be trained on a place that there is not: else `resume` would go on with all pictures of the data."""
+    source = f"{job.data.source} ({amount} of each class, chosen by imaginable augment --prove)"
+    return replace(job, data=replace(job.data, source=source))

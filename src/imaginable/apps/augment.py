@@ -59,10 +59,10 @@ def augment(
         )
         proof.run()
         return proof.out
-    maker = _makers.load(run, say)
+    maker = _makers.load(run, prior, say)
     classes = _wanted(maker, label)
     refuse_unusable(maker.dataset, classes, maker.options.source)
-    folder = Folder(_free_of_data(out or run / "augmented", maker), classes)
+    folder = Folder(_makers.free_of_data(out or run / "augmented", maker.options.source), classes)
     rule = Filter(maker.options, maker.dataset, maker.options.flip, say)
     _say_rule(rule, [maker.classes.index(name) for name in classes], say)
     harvests = _augmented.make(maker, rule, classes, asked, folder, say)
@@ -82,14 +82,6 @@ def _wanted(maker: Maker, label: str | None) -> tuple[str, ...]:
         hint = nearest(label, maker.classes)
         raise UserError(f"--label {label}: no such class{hint} (classes: {', '.join(maker.classes)})")
     return (label,)
-
-
-def _free_of_data(out: Path, maker: Maker) -> Path:
-    """Raises UserError for a folder inside the real data, where they would be read as real at the next training."""
-    data = Path(maker.options.source).expanduser().resolve()
-    if data.is_dir() and data in (out.resolve(), *out.resolve().parents) and not (data / "job.yaml").exists():
-        raise UserError(f"--out {out}: it is inside the real data, {data}; give a folder of its own")
-    return out
 
 
 def _say_rule(rule: Filter, labels: Sequence[int], say: Say) -> None:
