@@ -112,10 +112,12 @@ def _limits(real: Sequence[np.ndarray]) -> list[float]:
 def refuse_unusable(dataset: Dataset, classes: Sequence[str], source: str) -> None:
     """Raises UserError, naming the class, where it has no two training pictures that differ."""
     for name in classes:
-        own = dataset.train[dataset.labels[dataset.train] == dataset.spec.classes.index(name)]
+        label = dataset.spec.classes.index(name)
+        own = dataset.train[dataset.labels[dataset.train] == label]
         if len(own) < 2:
-            held = f"{'1 training picture' if len(own) else 'no training picture'}, and at least 2 are needed"
-            raise UserError(f"{source}: class {name!r} has {held}: add some, or name another class (--label)")
+            aside = int((dataset.labels == label).sum()) - len(own)
+            held = f"{'1 training picture' if len(own) else 'no training picture'} ({aside} held out or not used)"
+            raise UserError(f"{source}: class {name!r} has {held}, and at least 2 are needed: add pictures of it")
         if not (dataset.items[own[1:]] != dataset.items[own[0]]).any():
             raise UserError(
                 f"{source}: all {len(own)} training pictures of class {name!r} look exactly the same, "

@@ -57,9 +57,9 @@ def fill(harvest: Harvest, maker: Maker, rule: Filter, asked: Asked, keep: Calla
         arrays = maker.draw(harvest.name, block, asked)
         judged = rule.judge(arrays, label)
         for at, pixels in enumerate(arrays):
-            if len(harvest.kept) >= asked.per_class:
-                return
             number = block * BLOCK + at
+            if len(harvest.kept) >= asked.per_class or number >= asked.most_draws:
+                return
             figures = Kept(
                 pixels,
                 number,

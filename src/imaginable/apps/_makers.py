@@ -43,7 +43,7 @@ class Asked:
 
     @property
     def most_draws(self) -> int:
-        return max(BLOCK, TIMES * self.per_class)
+        return TIMES * self.per_class
 
 
 @dataclass(frozen=True)

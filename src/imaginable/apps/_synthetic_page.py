@@ -54,10 +54,10 @@ def _kept(harvest: Harvest) -> str:
 
 
 def _refused(reason: str, harvests: Sequence[Harvest]) -> str:
-    rows = [np.stack(one.examples[reason]) for one in harvests if one.examples[reason]]
-    if not rows:
+    of = {one.name: np.stack(one.examples[reason]) for one in harvests if reason in one.examples}
+    if not of:
         return ""
-    names = ", ".join(one.name for one in harvests if one.examples[reason])
+    rows, names = list(of.values()), ", ".join(of)
     scale = 2.0 if rows[0].shape[2] <= _page.TINY else 1.0
     return f"<h2>Refused: {reason}</h2>" + _page.picture(images.rows(rows), f"a row each: {names}", scale)
 

@@ -37,8 +37,8 @@ def mean(table: Array) -> Mean:
     With y_rc = μ + a_r + b_c + e_rc, the variance of the mean is (M_r + M_c - M_e) / (rows · columns), of the mean
     squares of rows, of columns and of the rest; degrees of freedom after Satterthwaite 1946, "An Approximate
     Distribution of Estimates of Variance Components". Where M_r or M_c is below M_e, which it is expected to be
-    equal to if a or b does not vary, it is left out. With two rows and five columns the 95 % interval then covers 91
-    to 99 % (tests/metrics/test_crossed.py), where one that takes all cells for independent covers as little as 49 %.
+    equal to if a or b does not vary, it is left out. With two rows and five columns the 95 % interval then covers about
+    90 to 99 % (tests/metrics/test_crossed.py), where one that takes all cells for independent covers as little as 49 %.
     With one row (or column) the other varies alone, and what is drawn once is not in the error.
     """
     table = np.asarray(table, np.float64)
