@@ -52,8 +52,8 @@ def test_equal_cells_have_no_error() -> None:
 @pytest.mark.parametrize("of_rows", [0.0, 0.3, 1.0, 3.0])
 @pytest.mark.parametrize("of_columns", [0.0, 1.0])
 def test_the_interval_covers_about_what_it_says(of_rows: float, of_columns: float) -> None:
-    """Two rows and five columns: about 90 to 99 % of intervals hold the truth, where cells taken as independent hold less
-    than half as soon as rows vary three times as much as the noise."""
+    """Two rows and five columns: about 90 to 99 % of intervals hold the truth, where cells taken as independent do
+    so less than 60 % of the time where rows vary three times as much as the noise."""
     random, trials = np.random.default_rng(0), 2000
     rows = of_rows * random.standard_normal((trials, 2, 1))
     columns = of_columns * random.standard_normal((trials, 1, 5))

@@ -31,7 +31,7 @@ def augment(
     seeds: int = 5,
     generators: int = 2,
     images: int | None = None,
-    classifier_images: int = 15_000,
+    classifier_images: int = 30_000,
     say: Say = print,
 ) -> Path:
     """Makes labelled synthetic pictures with a model that was told the classes, or with a folder of runs, one a class.
