@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from imaginable.apps._augmented import Folder
 from imaginable.apps._filter import COPY, FAR, OTHER, Filter
 from imaginable.apps._harvest import Harvest
 from imaginable.apps._makers import TIMES, Asked, Maker
+from imaginable.apps._neighbours import Neighbours
 from imaginable.apps._recount import near_copies
 from imaginable.cli import main
 from imaginable.core.errors import UserError
@@ -88,6 +90,24 @@ def test_a_mirrored_copy_is_one_where_the_run_mirrors(data: Path, tmp_path: Path
     plain, mirrored = (made(maker(data, "mirror", flip), tmp_path / str(flip)) for flip in (False, True))
     assert all(one.refused[COPY] == one.drawn for one in mirrored)
     assert all(one.kept for one in plain)
+
+
+def test_copies_in_the_data_do_not_make_copies_usual(data: Path) -> None:
+    dataset = dataset_of(data)
+    train = dataset.train
+    items = np.array(dataset.items)
+    items[train[:10]] = items[train[10:20]]
+    found = Neighbours(replace(dataset, items=items))
+    assert found.copy_below > 1
+    assert (found.apart(items[train])[0] < found.copy_below).all()
+    distances, index = found.apart(items[train[20:40]])
+    assert index.tolist() == train[20:40].tolist()
+    assert distances.max() == 0
+    lighter = np.clip(items[train[20:40]].astype(int) + 7, 0, 255).astype(np.uint8)
+    assert found.apart(lighter)[0] == pytest.approx(np.full(20, 7.0), abs=0.01)
+    near, verdict = found.nearest(items[train[30]])
+    assert near[0].name == dataset.names[train[30]]
+    assert verdict.startswith("nearly a copy")
 
 
 def test_held_out_real_pictures_pass(data: Path) -> None:

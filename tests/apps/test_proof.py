@@ -335,6 +335,24 @@ def test_mistakes_get_one_or_two_clear_lines(
     assert sorted(out.rglob("*")) == before
 
 
+@pytest.mark.parametrize(("name", "text"), [("plan.json", "{"), ("proof.csv", "of_each_class,arm\n3,real\n")])
+def test_a_damaged_file_is_named(
+    name: str,
+    text: str,
+    proof: tuple[Path, list[Dataset]],
+    run: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for one in ("plan.json", "proof.csv"):
+        (copy / one).write_bytes((proof[0] / one).read_bytes())
+    (copy / name).write_text(text)
+    assert main(["augment", str(run), "--prove", *SMALL, "--out", str(copy)]) == 2
+    assert f"{copy / name}: not " in capsys.readouterr().err
+
+
 def test_runs_whose_generators_would_know_more_are_refused(
     run: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -16,6 +16,7 @@ from PIL import Image
 from imaginable.apps import _synthetic_page
 from imaginable.apps._filter import REASONS, Filter
 from imaginable.apps._harvest import Harvest, Kept, fill
+from imaginable.apps._json import Reader
 from imaginable.apps._makers import Asked, Maker
 from imaginable.apps._pictures import Say
 from imaginable.apps._progress import Counter
@@ -65,11 +66,11 @@ class Folder:
 
     def is_whole(self) -> bool:
         """Whether an earlier call came to its end."""
-        return self.record.exists() and bool(self.written()["complete"])
+        return self.record.exists() and self.written().get("complete") is True
 
     def written(self) -> dict[str, Any]:
         """The record of what was made."""
-        return dict(json.loads(self.record.read_text("utf-8")))
+        return Reader.of_file(self.record).content
 
     def clear(self, say: Say) -> None:
         """Removes earlier results."""

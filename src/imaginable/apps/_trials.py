@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from imaginable.apps._arms import WITH_SYNTHETIC, Trial
+from imaginable.apps._json import Reader
 from imaginable.core import files
 from imaginable.core.errors import UserError
 
@@ -33,7 +34,7 @@ class Trials:
         self._found = self._read()
 
     def _refuse_others(self, folder: Path, plan: dict[str, Any]) -> None:
-        before = json.loads(self._plan.read_text("utf-8"))
+        before = Reader.of_file(self._plan).content
         for key, value in json.loads(json.dumps(plan)).items():
             if before.get(key) != value:
                 raise UserError(
@@ -45,12 +46,10 @@ class Trials:
         if not self._rows.exists():
             return {}
         rows = csv.DictReader(io.StringIO(self._rows.read_text("utf-8")))
-        return {
-            (int(row["of_each_class"]), row["arm"], int(row["generator"] or 0), int(row["seed"])): Trial(
-                int(row["right"]), int(row["of"])
-            )
-            for row in rows
-        }
+        try:
+            return dict(map(_trial, rows))
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(f"{self._rows}: not a file of trials; remove it to measure all of them anew") from error
 
     def __contains__(self, key: Key) -> bool:
         return key in self._found
@@ -67,3 +66,8 @@ class Trials:
             number = generator if arm in WITH_SYNTHETIC else ""
             writer.writerow([amount, arm, number, seed, one.right, one.n, f"{one.right / one.n:.4f}"])
         files.write_text(self._rows, box.getvalue())
+
+
+def _trial(row: dict[str, str]) -> tuple[Key, Trial]:
+    key = int(row["of_each_class"]), row["arm"], int(row["generator"] or 0), int(row["seed"])
+    return key, Trial(int(row["right"]), int(row["of"]))
