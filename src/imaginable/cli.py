@@ -24,6 +24,7 @@ VERBS = {
     "translate": "RUN IMAGES --out DIR        pictures of one kind made into another (--to a|b)",
     "upscale": "RUN IMAGES --out DIR        pictures made larger",
     "inpaint": "RUN IMAGES --masks DIR      parts of pictures made anew: white in the mask is filled",
+    "augment": "RUN --per-class N --out DIR labelled synthetic pictures, filtered; --prove: whether they help",
     "anomalies": "RUN IMAGES --out DIR        which pictures are unlike those it learned from, and where",
     "evaluate": "RUN DATA [--likelihood]     how good a model is, measured on data it has not seen",
     "compare": "RUN RUN ... --data DATA     which of them is better, and at what: a table and a page",

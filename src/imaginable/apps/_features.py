@@ -93,6 +93,11 @@ def choose(kind: Kind, options: DataOptions, dataset: Dataset, inception: Path |
     if kind == "random" or refusal:
         because = "" if kind == "random" else f" ({options.source} {refusal})"
         return _in_its_unit(_random(dataset.spec.shape[0], because), dataset)
+    return classifier(options, dataset, say)
+
+
+def classifier(options: DataOptions, dataset: Dataset, say: Say) -> Extractor:
+    """One of the data's classes, however few pictures they have: made once for a `digest` in the manifest."""
     return _in_its_unit(_classifier(options, dataset, say), dataset)
 
 
@@ -160,8 +165,9 @@ def _classifier(options: DataOptions, dataset: Dataset, say: Say) -> Extractor:
         _train(folder, options, dataset, say)
     trained = _storage.load(folder, Classifier)
     network = trained.networks.get_submodule("classifier")
-    right, n = _accuracy(network, dataset)
-    said = f"features of a classifier trained on its training part, 128 numbers; right on {right:.1%} of {n:,} held-out"
+    right, n = accuracy(network, dataset)
+    said = "features of a classifier trained on its training part, 128 numbers"
+    said += f"; right on {right:.1%} of {n:,} held-out" if n else ""
     return Extractor("classifier", said, network.summary, network.head)  # type: ignore[arg-type]
 
 
@@ -185,7 +191,8 @@ def _train(folder: Path, options: DataOptions, dataset: Dataset, say: Say) -> No
 
 
 @torch.no_grad()
-def _accuracy(network: nn.Module, dataset: Dataset) -> tuple[float, int]:
+def accuracy(network: nn.Module, dataset: Dataset) -> tuple[float, int]:
+    """Share of the held-out pictures of a known class that a classifier gets right, and how many those are."""
     labelled = dataset.held_out[dataset.labels[dataset.held_out] >= 0]
     right = 0
     for at in range(0, len(labelled), _BLOCK):

@@ -17,7 +17,9 @@ from imaginable.model import Model
 
 SIDE = 16
 """pixels that pictures are compared at: what differs below is noise and exact position"""
-_CALIBRATED = 300
+ALIKE = 0.5
+"""grey levels below which two pictures are the same one, rounded"""
+FEW, _CALIBRATED = 2_000, 300
 _BLOCK = 2048
 
 
@@ -38,11 +40,7 @@ class Neighbours:
         index = dataset.train
         blocks = [dataset.batch(index[at : at + _BLOCK]).x for at in range(0, len(index), _BLOCK)]
         self._small = np.concatenate([_small(images.to_uint8(block)) for block in blocks])
-        random = np.random.Generator(np.random.Philox(seeds.derive("neighbours")))
-        order = random.permutation(len(self._small))
-        count = min(_CALIBRATED, len(order) // 2)
-        own, _ = neighbours.nearest(self._small[order[:count]], self._small[order[count:]])
-        self._own = np.sort(own) / np.sqrt(self._small.shape[1])
+        self._own = _different(self._small)
 
     @classmethod
     def of(cls, model: Model, run: Path) -> Neighbours:
@@ -62,17 +60,52 @@ class Neighbours:
         ]
         return found, self._verdict(found[0].distance)
 
+    def apart(self, arrays: np.ndarray, mirrored: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        """Of each picture, uint8 (n, h, w, c): its distance to the nearest training picture (n,), in grey levels, and
+        that one's index in the data set (n,). mirrored: the mirror image counts as the picture, where it is nearer."""
+        distances, index = neighbours.nearest(_small(arrays), self._small)
+        if mirrored:
+            others, at = neighbours.nearest(_small(arrays[:, :, ::-1]), self._small)
+            distances, index = np.minimum(distances, others), np.where(others < distances, at, index)
+        return distances / np.sqrt(self._small.shape[1]), self._dataset.train[index]
+
+    @property
+    def usual(self) -> float:
+        """Grey levels from a training picture to its nearest other one, the median."""
+        return float(np.median(self._own))
+
+    @property
+    def copy_below(self) -> float:
+        """Grey levels below which a picture is nearly a copy: nearer than all but one in a hundred training pictures
+        are to their nearest other one, and nearer than half of what is usual among them."""
+        return max(ALIKE, min(float(np.quantile(self._own, 0.01)), self.usual / 2))
+
     def _verdict(self, distance: float) -> str:
-        share = float(np.mean(self._own < distance))
-        usual = float(np.median(self._own))
         said = (
-            f"{distance:.1f} grey levels from the nearest training picture, and those are {usual:.1f} from each other"
+            f"{distance:.1f} grey levels from the nearest training picture, "
+            f"and those are {self.usual:.1f} from each other"
         )
-        if share < 0.01 and distance < usual / 2:
+        if distance < self.copy_below:
             return f"nearly a copy: {said}"
-        if share < 0.05:
+        if float(np.mean(self._own < distance)) < 0.05:
             return f"very near to a training picture: {said}"
         return f"no copy: {said}"
+
+
+def own_distances(items: np.ndarray) -> np.ndarray:
+    """Of items (n, d), n > 1, to their nearest other one: of all where there are few, else of some, (at most n,)."""
+    if len(items) <= FEW:
+        return neighbours.nearest(items, items, itself=True)[0]
+    random = np.random.Generator(np.random.Philox(seeds.derive("neighbours")))
+    order = random.permutation(len(items))
+    return neighbours.nearest(items[order[:_CALIBRATED]], items[order[_CALIBRATED:]])[0]
+
+
+def _different(small: np.ndarray) -> np.ndarray:
+    """Such distances in grey levels, without those of exact copies, which would make every distance a usual one."""
+    own = own_distances(small) / np.sqrt(small.shape[1]) if len(small) > 1 else np.zeros(0)
+    own = own[own >= ALIKE]
+    return own if len(own) else np.zeros(1)
 
 
 def _small(arrays: np.ndarray) -> np.ndarray:

@@ -66,12 +66,13 @@ def _one(path: Path, model: Model) -> Pictures:
     return Pictures(pixels[None], (path.name,), (None,))
 
 
-def training_data(run: Path, asked: str) -> Dataset:
-    """The data a run was trained on. Raises UserError, naming what was `asked`, for a model without its run."""
+def training_data(run: Path, asked: str, say: Say | None = None) -> Dataset:
+    """The data a run was trained on; `say` hears of bad files. Raises UserError, naming what was `asked`, for a model
+    without its run."""
     job_file = Run(run).job
     if not job_file.exists():
         raise UserError(f"{asked}: {run} is a model without its run, so its training data is not known")
-    return load_data(jobs.load(job_file))
+    return load_data(jobs.load(job_file), say)
 
 
 def is_data(where: str) -> bool:
