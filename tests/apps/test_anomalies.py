@@ -392,3 +392,11 @@ def test_chance_and_verdict_agree_at_the_threshold_itself(run: Path) -> None:
     threshold = Alarms(detector, name, 0.05).threshold
     assert standard.p_value(threshold) > 0.05
     assert standard.p_value(float(np.nextafter(threshold, np.inf))) <= 0.05
+
+
+def test_training_pictures_that_are_all_the_same_are_refused_before_anything_is_learned(
+    tmp_path: Path, capsys: Said
+) -> None:
+    data = npz(tmp_path / "same.npz", images=dark(1).repeat(50, 0))
+    assert main(["train", "autoencoder", str(data), "--run", str(tmp_path / "run")]) == 2
+    assert "all 50 pictures are the same" in capsys.readouterr().err

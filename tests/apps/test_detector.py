@@ -16,6 +16,7 @@ from torch import Tensor
 
 from imaginable import model as models
 from imaginable.apps import _calibration, _pictures, _scorers
+from imaginable.apps._alarms import Alarms
 from imaginable.apps._calibration import Standard, digest_of
 from imaginable.apps._detector import Detector
 from imaginable.apps._scorers import Scorer, Seen
@@ -226,7 +227,12 @@ def test_held_out_pictures_that_are_all_the_same_set_a_threshold_that_they_do_no
     standard = detector.standards["own"]
     assert len(set(standard.calibration)) == 1
     assert standard.threshold(0.05) == standard.calibration[0]
-    seen = detector.look(images.to_float(np.concatenate([held_out[:1], spotted(held_out[:1])])), {"own"})["own"]
+    pictures = np.concatenate([held_out[:1], spotted(held_out[:1])])
+    alarms = Alarms(detector, "own", 0.05)
+    alarms.judge(pictures, ["as they are", "spotted"])
+    assert [one.anomalous for one in alarms.judged] == [False, True], "above, and not at it"
+    assert [one.p_value for one in alarms.judged] == [1, pytest.approx(1 / 31)]
+    seen = detector.look(images.to_float(pictures), {"own"})["own"]
     heat = detector.heat("own", seen)
     assert heat is not None
     assert not heat[0].any()
