@@ -138,7 +138,8 @@ def _inverted(model: Model, given: Given) -> Iterator[Scorer]:
     inverter = Inverter.of(model, given.run, given.say)
 
     def rebuild(x: Tensor) -> Tensor:
-        return inverter.invert(x, steps=STEPS, starts=STARTS).refined
+        with torch.enable_grad():  # the search descends, also where scores are asked for without gradients
+            return inverter.invert(x, steps=STEPS, starts=STARTS).refined.detach()
 
     yield from _errors("inverted", "the nearest picture it can make", rebuild, model)
 
