@@ -91,6 +91,14 @@ def test_the_score_that_tells_made_defects_is_chosen(smooth: Path, monkeypatch: 
     assert [line for line in lines if "used" in line] == [lines[1]]
 
 
+def test_a_choice_no_better_than_chance_is_called_so(smooth: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_scores(monkeypatch, noise=noise)
+    assert "no better than chance" in detector_of(smooth).described[-1]
+    (smooth / "detector" / "detector.json").unlink()
+    with_scores(monkeypatch, roughness=roughness)
+    assert "chance" not in "".join(detector_of(smooth).described)
+
+
 def standard(area: float, error: float = 0.02) -> Standard:
     return Standard("said", (1.0, 2.0), 0.0, 1.0, (area, error, 100))
 

@@ -89,6 +89,17 @@ def test_false_alarms_are_counted_beside_what_was_promised(brightest: Run, defec
     assert f"false alarms of own at a promised rate of 5.0%: {expected:.1%} of 80 good pictures" in said
 
 
+def test_with_too_few_good_pictures_for_a_threshold_all_else_is_measured(
+    brightest: Run, defects: Path, tmp_path: Path
+) -> None:
+    run = brightest(npz(tmp_path / "few.npz", train_images=dark(60), test_images=dark(20, 1)))
+    result, said = found(run, defects)
+    assert "false alarms: not counted, 10 good pictures held out from training are too few to promise 5%" in said
+    assert result["promised_alarms"] is None
+    assert result["scores"]["own"]["alarms"] is None
+    assert result["scores"]["own"]["kinds"]["spot"]["value"] == 1
+
+
 def test_scores_without_a_model_stand_beside_and_differences_have_errors(brightest: Run, defects: Path) -> None:
     result, said = found(brightest(), defects)
     assert set(result["scores"]) == {"own", "pca-mean"}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +17,9 @@ from detecting import Brightest, dark, quietly
 from torch import Tensor
 from translating import Grey
 
+import imaginable as im
 from imaginable.apps import _scorers
+from imaginable.apps._inverter import Inverter
 from imaginable.apps._scorers import Given, Scorer, Seen
 from imaginable.apps._simple_scorers import simple_scorers
 from imaginable.core import seeds
@@ -257,6 +261,22 @@ def test_a_gan_is_asked_by_way_of_the_nearest_picture_it_can_make(monkeypatch: p
     assert asked[0] == {"steps": _scorers.STEPS, "starts": _scorers.STARTS}
     assert found["inverted-mean"].look(x).score.tolist() == pytest.approx([0.25, 0.25])
     assert seen.score.shape == (2,)
+
+
+def test_the_search_goes_on_where_gradients_are_off(
+    tiny_generator: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a real inverter, whose encoder learns for a moment: a picture of the model's own is nearer than noise."""
+    run = Path(shutil.copytree(tiny_generator, tmp_path / "gan"))
+    of = partial(Inverter.of, images=64, on_progress=lambda seen, total: None)
+    monkeypatch.setattr(_scorers.Inverter, "of", of)
+    model = im.load(run)
+    found = {one.name: one for one in _scorers.scorers(model, Given(run, None, quietly))}
+    x = torch.cat([model.decode_tensor(model.latents(2)), pictures(2)])
+    with torch.no_grad():
+        seen = found["inverted-mean"].look(x)
+    assert not seen.score.requires_grad
+    assert float(seen.score[:2].max()) < float(seen.score[2:].min())
 
 
 def test_a_model_that_says_nothing_is_refused() -> None:

@@ -147,13 +147,16 @@ class Detector:
 
     @cached_property
     def described(self) -> list[str]:
-        """How the default was chosen, a line for each score."""
+        """How the default was chosen, a line for each score; and one more where that says nothing."""
         lines = []
         for name, one in self.standards.items():
             value, error, n = one.told
             mark = "  <- used" if name == self.default else ""
-            lines.append(f"  {name:16s} {value:.3f} ± {error:.3f}  {one.said}{mark}")
+            lines.append(f"  {name:18s} {value:.3f} ± {error:.3f}  {one.said}{mark}")
         made = f"AUROC on defects made from {n} good pictures {self.said} (cut and pasted), ± standard error:"
+        value, error, _ = self.standards[self.default].told
+        if value - 2 * error <= 0.5:
+            lines.append("  that is no better than chance: the model does not see such defects (see --score, --every)")
         return [made, *lines]
 
 

@@ -93,9 +93,9 @@ def choose(
     counts, of = (" and ".join(f"{len(one):,}" for one in ones) for ones in ((index, *rest), among))
     what = {"pairs": "pairs", "domains": "items of A and of B"}.get(dataset.spec.kind, "items")
     which = f"{of} {what if everything else f'held-out {what}'}"
-    drawn = ", binarised once with a fixed seed" if options.binarise else ""
+    binarised = ", binarised once with a fixed seed" if options.binarise else ""
     read = "" if dataset.spec.kind == "points" else f", read as {_read(dataset.spec.shape)} like the model's own"
-    return Items(options, dataset, index, f"{counts} of the {which} of {data}{read}{drawn} (seed {seed})", *rest)
+    return Items(options, dataset, index, f"{counts} of the {which} of {data}{read}{binarised} (seed {seed})", *rest)
 
 
 def choose_whole(model: Model, data: str, most: int, *, everything: bool, seed: int, say: Say) -> tuple[list[str], str]:

@@ -19,7 +19,7 @@ from imaginable.apps._scorers import Scorer, Seen
 from imaginable.apps._simple_scorers import simple_scorers
 from imaginable.metrics import detection
 from imaginable.metrics.estimate import Estimate
-from imaginable.metrics.score import Score
+from imaginable.metrics.score import Score, Undefined
 
 AREA = Figure("auroc", "AUROC", "higher")
 PRECISION = Figure("aupr", "AUPR", "higher")
@@ -48,14 +48,14 @@ class Told:
 @dataclass(frozen=True)
 class Verdicts:
     """default: the score that the model uses. simple: names of those that need no model. promised: between which shares
-    of alarms 95 % of calibrations and good test sets of these sizes lie, at `rate`."""
+    of alarms 95 % of calibrations and good test sets of these sizes lie, at `rate`; or why there is no threshold."""
 
     items: Labelled
     told: Mapping[str, Told]
     default: str
     simple: tuple[str, ...]
     rate: float
-    promised: tuple[float, float]
+    promised: tuple[float, float] | str
 
     @property
     def lines(self) -> list[str]:
@@ -73,6 +73,8 @@ class Verdicts:
     @property
     def alarms(self) -> str:
         """What was promised of false alarms, and what came."""
+        if isinstance(self.promised, str):
+            return f"false alarms: not counted, {self.promised}"
         low, high = self.promised
         found = self.told[self.default].alarms
         assert found is not None, "the default is a score of the model, and calibrated"
@@ -111,7 +113,7 @@ class Verdicts:
             "data": self.items.said,
             "default": self.default,
             "rate": self.rate,
-            "promised_alarms": list(self.promised),
+            "promised_alarms": None if isinstance(self.promised, str) else list(self.promised),
             "scores": {
                 name: {key: figure.written() for key, figure in one.rows.items()}
                 | {"said": one.said, "alarms": one.alarms}
@@ -137,14 +139,25 @@ def verdicts(
             for name, one in seen.items():
                 parts[name].append(one)
             counter.show(number * len(block) + len(block))
+    promised = _promised(detector, int(items.is_good.sum()), rate)
     told = {}
     for name, found in parts.items():
         said = simple[name].said if name in simple else detector.standards[name].said
-        threshold = None if name in simple else detector.standards[name].threshold(rate)
+        unset = name in simple or isinstance(promised, str)
+        threshold = None if unset else detector.standards[name].threshold(rate)
         told[name] = _told(name, said, _scorers.joined(found), items, threshold)
-    calibrated = len(detector.standards[detector.default].calibration)
-    promised = detection.false_alarm_interval(calibrated, int(items.is_good.sum()), rate)
     return Verdicts(items, told, detector.default, tuple(simple), rate, promised)
+
+
+def _promised(detector: Detector, good: int, rate: float) -> tuple[float, float] | str:
+    calibrated = len(detector.standards[detector.default].calibration)
+    try:
+        return detection.false_alarm_interval(calibrated, good, rate)
+    except Undefined:
+        return (
+            f"{calibrated} good pictures {detector.said} are too few to promise {rate:.0%}: "
+            "bring more with --calibrate FOLDER"
+        )
 
 
 def _told(name: str, said: str, seen: Seen, items: Labelled, threshold: float | None) -> Told:
