@@ -23,6 +23,8 @@ from imaginable.nn.defects import cut_paste
 CHOOSING = 200
 """held-out pictures that scores are chosen on at most; never more than half, the others calibrate"""
 CALIBRATING = 1_000
+ENOUGH = 40
+"""pictures that calibrate, before more are chosen on than a quarter"""
 _FEW_SIZES = 20
 _PASTED = 0.0005
 """share of a picture that a made defect must change at least"""
@@ -136,7 +138,8 @@ def calibrated(scorers: Mapping[str, Scorer], pictures: Good, on_progress: Advan
 def _halves(good: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Those that scores are chosen on, and those that they are calibrated on."""
     order = np.random.Generator(np.random.Philox(seeds.derive("calibration"))).permutation(len(good))
-    first = min(CHOOSING, len(good) // 2)
+    # few calibrate first: without them there is no threshold, while any choice is better than none
+    first = min(CHOOSING, len(good) // 2, max(len(good) // 4, len(good) - ENOUGH))
     return good[np.sort(order[:first])], good[np.sort(order[first : first + CALIBRATING])]
 
 

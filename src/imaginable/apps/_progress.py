@@ -15,6 +15,7 @@ from imaginable.data.dataset import Dataset
 from imaginable.training.job import Job
 from imaginable.training.train import Report
 
+_FEW = 20
 _SECONDS_BETWEEN_LINES = 15.0
 
 
@@ -68,7 +69,7 @@ class Counter:
         self._total, self._say = total, say
         self._last_line = time.monotonic()
         columns = (
-            TextColumn("{task.completed:.1f} of {task.total:.0f}"),
+            TextColumn(f"{{task.completed:.{int(total < _FEW)}f}} of {{task.total:.0f}}"),
             BarColumn(),
             TimeRemainingColumn(compact=True),
         )
@@ -88,5 +89,6 @@ class Counter:
         self._bar.update(self._task, completed=done)
         if self._bar.disable and done < self._total and time.monotonic() - self._last_line > _SECONDS_BETWEEN_LINES:
             self._last_line = time.monotonic()
-            of = f"  {done:,.1f} of {self._total:,} pictures" if self._total > 1 else ""
+            parts = ".1f" if self._total < _FEW else ".0f"  # of many pictures nobody wants to see tenths
+            of = f"  {done:,{parts}} of {self._total:,} pictures" if self._total > 1 else ""
             self._say(f"{done / self._total:4.0%}{of}")
