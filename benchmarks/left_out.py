@@ -5,8 +5,9 @@
 
 Each class of an .npz (train_images, train_labels, test_images, test_labels) is left out once. A model learns from the
 training pictures of the others, at 32 px; one in ten is held out and calibrates it. All its scores, and those of PCA
-and of the nearest local patch, are then measured on test pictures, those of the class left out being the anomalies. A
-row for each score is added to `left_out.csv` as soon as it is measured; a class that is there is not done again.
+and of the nearest local patch, are then measured on test pictures, those of the class left out being the anomalies.
+chosen_for: what the score is chosen for by the model itself, small defects (parts) or strange pictures (wholes). A row
+for each score is added to `left_out.csv` as soon as it is measured; a class that is there is not done again.
 """
 
 import argparse
@@ -25,7 +26,7 @@ from imaginable.core import fast
 from rows import append, read, there
 
 KEY = ("data", "method", "images", "class")
-COLUMNS = (*KEY, "score", "used", "auroc", "error", "good", "anomalous", "alarms")
+COLUMNS = (*KEY, "score", "chosen_for", "auroc", "error", "good", "anomalous", "alarms")
 
 
 def parts(source: Path, left_out: int, folder: Path) -> tuple[Path, Path]:
@@ -53,6 +54,7 @@ def trial(options: argparse.Namespace, left_out: int, method: str, first: bool) 
     model = im.load(run)
     classes = sorted({int(one) for one in np.load(data)["test_labels"]})
     detector = Detector.of(model, run)
+    chosen = {"parts": detector.default, "wholes": Detector.of(model, run, look_for="wholes").default}
     good = ",".join(str(one) for one in classes if one != left_out)
     items = _defects.labelled(detector, Asked(run, str(test), n=options.n), good, None)
     found = _told.verdicts(items, detector, RATE, print, None if first else ())
@@ -61,7 +63,7 @@ def trial(options: argparse.Namespace, left_out: int, method: str, first: bool) 
             key = key | {"method": "none"}
         row = key | {
             "score": name,
-            "used": "yes" if name == found.default else "",
+            "chosen_for": " ".join(kind for kind, default in chosen.items() if name == default),
             "auroc": f"{one.area.value:.4f}",
             "error": f"{one.area.score.error:.4f}",
             "good": str(int(items.is_good.sum())),
@@ -74,15 +76,15 @@ def trial(options: argparse.Namespace, left_out: int, method: str, first: bool) 
 def table(rows: Path) -> None:
     """Mean over the classes left out, and the standard error of that mean."""
     found: dict[tuple[str, ...], list[float]] = {}
-    used: dict[tuple[str, ...], list[float]] = {}
+    chosen: dict[tuple[str, ...], list[float]] = {}
     for row in read(rows):
         found.setdefault((row["data"], row["method"], row["score"]), []).append(float(row["auroc"]))
-        if row["used"]:
-            used.setdefault((row["data"], row["method"], "the one used"), []).append(float(row["auroc"]))
-    for (data, method, score), values in {**used, **found}.items():
+        for kind in row["chosen_for"].split():
+            chosen.setdefault((row["data"], row["method"], f"chosen for {kind}"), []).append(float(row["auroc"]))
+    for (data, method, score), values in {**chosen, **found}.items():
         error = statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else float("nan")
         mean, least = statistics.mean(values), min(values)
-        print(f"{data:14s} {method:10s} {score:18s} {mean:.3f} ± {error:.3f}  least {least:.3f}  n {len(values)}")
+        print(f"{data:14s} {method:10s} {score:20s} {mean:.3f} ± {error:.3f}  least {least:.3f}  n {len(values)}")
 
 
 def main() -> None:

@@ -44,6 +44,11 @@ def roughness(x: Tensor) -> Tensor:
     return (x[..., 1:] - x[..., :-1]).square().flatten(1).mean(1)
 
 
+def uphill(x: Tensor) -> Tensor:
+    """Tells ramps that were turned, and hardly sees an edge."""
+    return (x[..., :4].flatten(1).mean(1) - x[..., -4:].flatten(1).mean(1)).float()
+
+
 def noise(x: Tensor) -> Tensor:
     """Of the picture alone, and says nothing."""
     return (1e4 * x.flatten(1).sum(1)).sin()
@@ -89,6 +94,24 @@ def test_the_score_that_tells_made_defects_is_chosen(smooth: Path, monkeypatch: 
     assert "150 good pictures held out from training" in head
     assert [line.split()[0] for line in lines] == list(detector.names)
     assert [line for line in lines if "used" in line] == [lines[1]]
+
+
+def test_another_score_is_chosen_for_pictures_that_are_strange_as_a_whole(
+    smooth: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_scores(monkeypatch, roughness=roughness, uphill=uphill)
+    parts, wholes = detector_of(smooth), detector_of(smooth, look_for="wholes")
+    told = {one.look_for: {name: of.told[0] for name, of in one.standards.items()} for one in (parts, wholes)}
+    assert told["parts"]["roughness"] > 0.75 > told["parts"]["uphill"]
+    assert told["wholes"]["uphill"] > 0.65 > told["wholes"]["roughness"]
+    assert "defects (cut and pasted)" in parts.described[0]
+    assert "strangers (halves of two, or turned)" in wholes.described[0]
+    for name in ("roughness", "uphill"):
+        assert parts.standards[name].calibration == wholes.standards[name].calibration, "only the choice differs"
+    assert (smooth / "detector" / "detector.json").exists()
+    assert (smooth / "detector" / "detector-wholes.json").exists()
+    assert detector_of(smooth, look_for="wholes").standards == wholes.standards
+    assert detector_of(smooth).standards == parts.standards, "both are kept"
 
 
 def test_a_choice_no_better_than_chance_is_called_so(smooth: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,7 +183,7 @@ def test_pictures_that_a_score_is_chosen_on_do_not_set_its_threshold(
 ) -> None:
     run = brightest()
     chosen_on: list[Tensor] = []
-    monkeypatch.setattr(_calibration, "spoilt", lambda x, seed: chosen_on.append(x) or x)
+    monkeypatch.setattr(_calibration, "spoilt", lambda x, seed, look_for: chosen_on.append(x) or x)
     detector = detector_of(run)
     used_to_choose = {digest_of(one) for one in images.to_uint8(torch.cat(chosen_on))}
     calibration = detector.standards["own"].calibration

@@ -9,7 +9,7 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
-from imaginable.nn.defects import blemishes, cut_paste
+from imaginable.nn.defects import blemishes, cut_paste, strangers
 
 Made = tuple[Tensor, Tensor]
 VISIBLE = 0.1
@@ -135,3 +135,30 @@ def test_a_single_picture_will_do(make: Callable[[Tensor], Made]) -> None:
 def test_defects_lie_anywhere(make: Callable[[Tensor], Made]) -> None:
     where = torch.cat([seeded(make, busy(200, side=32), seed)[1] for seed in range(12)]).mean(0)
     assert float(where.min()) > 0
+
+
+@every_colour
+def test_strangers_are_halves_of_two_pictures_or_turned(channels: int) -> None:
+    x = busy(60, channels)
+    torch.manual_seed(0)
+    made = strangers(x)
+    before = torch.roll(x, 1, 0)
+    kinds = {
+        **{f"turned {quarters}": torch.rot90(x, quarters, (2, 3)) for quarters in (1, 2, 3)},
+        "lower": torch.cat([x[:, :, :24], before[:, :, 24:]], 2),
+        "right": torch.cat([x[..., :24], before[..., 24:]], 3),
+    }
+    found = {name: int((made == kind).flatten(1).all(1).sum()) for name, kind in kinds.items()}
+    assert sum(found.values()) == 60, "each is one of these"
+    assert all(count > 0 for count in found.values())
+    assert 15 <= found["lower"] + found["right"] <= 45, "about half"
+
+
+def test_strangers_follow_the_seed() -> None:
+    x = busy(16)
+    torch.manual_seed(1)
+    made = strangers(x)
+    torch.manual_seed(1)
+    assert torch.equal(strangers(x), made)
+    torch.manual_seed(2)
+    assert not torch.equal(strangers(x), made)

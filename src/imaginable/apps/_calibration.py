@@ -1,4 +1,4 @@
-"""What a model's scores come to on good pictures, and on defects made from them: what they are chosen and judged by."""
+"""What a model's scores come to on good pictures and on anomalies made from them: what they are chosen by."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -18,7 +18,10 @@ from imaginable.core import seeds
 from imaginable.core.errors import UserError
 from imaginable.data.dataset import Dataset
 from imaginable.metrics import detection
-from imaginable.nn.defects import cut_paste
+from imaginable.nn.defects import cut_paste, strangers
+
+LookFor = Literal["parts", "wholes"]
+"""what anomalies are made for the choice: small defects in a picture, or pictures that are strange as a whole"""
 
 CHOOSING = 200
 """held-out pictures that scores are chosen on at most; never more than half, the others calibrate"""
@@ -101,7 +104,9 @@ def _untrained(own: Dataset, given: Dataset, index: np.ndarray) -> np.ndarray:
     return index[[digest_of(given.items[item]) not in trained for item in index]]
 
 
-def calibrated(scorers: Mapping[str, Scorer], pictures: Good, on_progress: Advance | None = None) -> dict[str, Any]:
+def calibrated(
+    scorers: Mapping[str, Scorer], pictures: Good, on_progress: Advance | None = None, look_for: LookFor = "parts"
+) -> dict[str, Any]:
     """The standards of all scores, the default, and what else a detector is kept by."""
     dataset, (choosing, calibrating) = pictures.dataset, _halves(pictures.index)
     total = 2 * len(choosing) + len(calibrating)
@@ -112,9 +117,9 @@ def calibrated(scorers: Mapping[str, Scorer], pictures: Good, on_progress: Advan
         parts: list[dict[str, Seen]] = []
         for number, block in enumerate(_scorers.blocks(index)):
             x = dataset.batch(block).x
-            x = (spoilt(x, number) if spoil else x).contiguous(memory_format=torch.channels_last)
+            x = (spoilt(x, number, look_for) if spoil else x).contiguous(memory_format=torch.channels_last)
             with torch.no_grad():
-                parts.append({name: one.look(x) for name, one in scorers.items()})
+                parts.append({name: _peak(one.look(x)) for name, one in scorers.items()})
             done += len(block)
             if on_progress:
                 on_progress(done, total)
@@ -132,7 +137,13 @@ def calibrated(scorers: Mapping[str, Scorer], pictures: Good, on_progress: Advan
         "sizes": _sizes(dataset),
         "used": [digest_of(one) for one in used],
         "said": pictures.said,
+        "look_for": look_for,
     }
+
+
+def _peak(seen: Seen) -> Seen:
+    """With the greatest number of each map in its place: a thousand large maps would not fit."""
+    return Seen(seen.score, None if seen.map is None else seen.map.flatten(1).amax(1)[:, None, None])
 
 
 def _halves(good: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -149,10 +160,12 @@ def _sizes(dataset: Dataset) -> list[str]:
     return sizes if len(sizes) <= _FEW_SIZES else []
 
 
-def spoilt(x: Tensor, seed: int) -> Tensor:
-    """Each picture with a defect that can be seen, always the same ones."""
+def spoilt(x: Tensor, seed: int, look_for: LookFor = "parts") -> Tensor:
+    """Each picture with a defect that can be seen, or a stranger as a whole; always the same ones."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seeds.derive("defects", seed))
+        if look_for == "wholes":
+            return strangers(x)
         made, changed = cut_paste(x)
         for _ in range(20):
             plain = changed.flatten(1).mean(1) < _PASTED

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from imaginable.apps import _calibration, _items, _pictures, _scorers
-from imaginable.apps._calibration import Advance, Good, Standard
+from imaginable.apps._calibration import Advance, Good, LookFor, Standard
 from imaginable.apps._pictures import Say
 from imaginable.apps._scorers import Given, Scorer, Seen
 from imaginable.core import files
@@ -29,7 +29,7 @@ RATE = 0.05
 """false alarms among good pictures that are put up with"""
 KNOWN = 10_000
 """training pictures whose codes are kept, at most"""
-_FORMAT = 2
+_FORMAT = 3
 """goes up when a score changes its meaning"""
 
 
@@ -46,6 +46,7 @@ class Detector:
     used: frozenset[str]
     sizes: frozenset[str]
     said: str
+    look_for: LookFor
 
     @classmethod
     def of(
@@ -55,11 +56,13 @@ class Detector:
         say: Say = print,
         on_progress: Advance | None = None,
         calibrate: str | None = None,
+        look_for: LookFor = "parts",
     ) -> Detector:
         """Found beside the run, or made first: for these weights and good pictures, once.
 
         on_progress: told the steps done and all there are of each part that takes long; may raise to stop.
-        calibrate: good pictures to choose and calibrate on, in place of those held out from training.
+        calibrate: good pictures to choose and calibrate on, in place of those held out from training. look_for: what
+        the default score is chosen on.
         Raises UserError for a model that scores nothing, one without its run, and where no good picture is held out.
         """
         if model.trained.spec.kind != "images":
@@ -72,7 +75,8 @@ class Detector:
         digests = {"data": dataset.manifest["digest"], "good": good.dataset.manifest["digest"]}
         key = {"format": _FORMAT, "model": fingerprint(model.folder), **digests}
         folder = Path(run) / FOLDER
-        path = folder / ("detector.json" if calibrate is None else f"detector-{digests['good'][:8]}.json")
+        digest = "" if calibrate is None else f"-{digests['good'][:8]}"
+        path = folder / f"detector{digest}{'' if look_for == 'parts' else '-wholes'}.json"
         kept = _read(path)
         if kept.get("key") == key:
             cloud = Cloud.load(folder / "cloud.safetensors") if _scorers.wants_codes(model) else None
@@ -82,7 +86,7 @@ class Detector:
             cloud.save(folder / "cloud.safetensors")
         scorers = _by_name(model, Given(run, cloud, say, on_progress))
         say(f"calibrating {model.name} on {len(good.index):,} good pictures {good.said}, once")
-        found = {"key": key} | _calibration.calibrated(scorers, good, on_progress)
+        found = {"key": key} | _calibration.calibrated(scorers, good, on_progress, look_for)
         files.write_text(path, json.dumps(found))
         return cls._from(model, scorers, found)
 
@@ -93,7 +97,7 @@ class Detector:
             for name, one in kept["standards"].items()
         }
         used, sizes = frozenset(kept["used"]), frozenset(kept["sizes"])
-        return cls(model, scorers, standards, kept["default"], used, sizes, kept["said"])
+        return cls(model, scorers, standards, kept["default"], used, sizes, kept["said"], kept["look_for"])
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -153,10 +157,11 @@ class Detector:
             value, error, n = one.told
             mark = "  <- used" if name == self.default else ""
             lines.append(f"  {name:18s} {value:.3f} ± {error:.3f}  {one.said}{mark}")
-        made = f"AUROC on defects made from {n} good pictures {self.said} (cut and pasted), ± standard error:"
+        what = {"parts": "defects (cut and pasted)", "wholes": "strangers (halves of two, or turned)"}[self.look_for]
+        made = f"AUROC on {what} made from {n} good pictures {self.said}, ± standard error:"
         value, error, _ = self.standards[self.default].told
         if value - 2 * error <= 0.5:
-            lines.append("  that is no better than chance: the model does not see such defects (see --score, --every)")
+            lines.append("  that is no better than chance: the model does not see these (see --score, --every)")
         return [made, *lines]
 
 

@@ -129,6 +129,8 @@ def verdicts(
 ) -> Verdicts:
     """Looks at all pictures with all scores. beside: those that need no model, by default all there are."""
     simple = {one.name: one for one in (simple_scorers(items.own) if beside is None else beside)}
+    # without truth only those are looked at that the page shows
+    mapped = {*detector.names, *simple} if items.truth else {detector.shown_by(detector.default)}
     parts: dict[str, list[Seen]] = {name: [] for name in (*detector.names, *simple)}
     with Counter(len(items.index), say) as counter:
         for number, block in enumerate(_scorers.blocks(items.index)):
@@ -137,7 +139,7 @@ def verdicts(
             with torch.no_grad():
                 seen |= {name: one.look(x) for name, one in simple.items()}
             for name, one in seen.items():
-                parts[name].append(one)
+                parts[name].append(one if name in mapped else Seen(one.score))
             counter.show(number * len(block) + len(block))
     promised = _promised(detector, int(items.is_good.sum()), rate)
     told = {}

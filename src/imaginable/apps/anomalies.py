@@ -13,6 +13,7 @@ import numpy as np
 from imaginable import model as models
 from imaginable.apps import _alarm_files, _folder
 from imaginable.apps._alarms import Alarms, Judged
+from imaginable.apps._calibration import LookFor
 from imaginable.apps._detector import RATE, Detector
 from imaginable.apps._pictures import Say
 from imaginable.apps._progress import Counter
@@ -37,6 +38,7 @@ def anomalies(
     score: str = "auto",
     every: bool = False,
     calibrate: str | None = None,
+    look_for: LookFor = "parts",
     shown: int = SHOWN,
     say: Say = print,
 ) -> list[Judged]:
@@ -48,7 +50,8 @@ def anomalies(
     rate: of good pictures, how many may be called anomalous: the threshold is set on good ones held out from training,
     so that on average no more are. calibrate: good pictures to set it on instead, a folder or zip; needed where what is
     judged comes from other objects, days or cameras than what was trained on, or the promise does not hold. score:
-    which of the model's scores; auto is the one that tells made defects best, found once on the same good pictures.
+    which of the model's scores; auto is the one that tells made anomalies best, found once on the same good pictures.
+    look_for: made anomalies that are small defects (parts), or pictures that are strange as a whole (wholes).
     every: all other scores as well, in the csv. shown: of so many pictures, the highest ones, the heat map is written
     and shown.
     """
@@ -60,7 +63,7 @@ def anomalies(
     _alarm_files.refuse_strange(out)
     with _opened(pictures) as source:
         source = _without_results(source, out, say)
-        detector = Detector.of(models.load(run), run, say, calibrate=calibrate)
+        detector = Detector.of(models.load(run), run, say, calibrate=calibrate, look_for=look_for)
         alarms = Alarms(detector, detector.name(score), rate, every, shown)
         for line in [*detector.described, alarms.rule]:
             say(line)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from imaginable import model as models
 from imaginable.apps import _contests, _defect_page, _defects, _features, _items, _page, _pictured, _told
+from imaginable.apps._calibration import LookFor
 from imaginable.apps._contest import Asked
 from imaginable.apps._detector import RATE, Detector
 from imaginable.apps._items import Items
@@ -51,6 +52,7 @@ def evaluate(
     good: str | None = None,
     boxes: Path | None = None,
     calibrate: str | None = None,
+    look_for: LookFor = "parts",
     seed: int = 0,
     out: Path | None = None,
     say: Say = print,
@@ -71,7 +73,7 @@ def evaluate(
     picture of DATA is a pair, A left and B right.
     good: measure how well defects are found: the class of good pictures (or several, with commas between), all others
     being kinds of defects; of models that only score pictures that is done without asking. masks, or boxes, a table
-    of file, x1, y1, x2, y2: where they are. calibrate: as for anomalies.
+    of file, x1, y1, x2, y2: where they are. calibrate, look_for: as for anomalies.
     Returns what is written.
     """
     for flag, value in (("--n", n), ("--samples", samples), ("--items", items)):
@@ -81,8 +83,10 @@ def evaluate(
     before = _before(path)
     model = models.load(run)
     asked = Asked(Path(run), data, beside, n, features, inception, everything, masks, side_by_side, seed, say)
-    if good is not None or boxes is not None or (isinstance(model.method, Scores) and not model.can(Encodes)):
-        defects = _found_defects(model, asked, good, boxes, calibrate, path.with_suffix(".html"))
+    of_defects = good is not None or boxes is not None or calibrate is not None or look_for != "parts"
+    if of_defects or (isinstance(model.method, Scores) and not model.can(Encodes)):
+        detector = Detector.of(model, asked.run, say, calibrate=calibrate, look_for=look_for)
+        defects = _found_defects(detector, asked, good, boxes, path.with_suffix(".html"))
         return _finish(before, defects, path, say)
     if isinstance(model.method, Translates):
         why = f"{model.name} makes pictures of pictures"
@@ -110,10 +114,10 @@ def evaluate(
 
 
 def _found_defects(
-    model: Model, asked: Asked, good: str | None, boxes: Path | None, calibrate: str | None, page: Path
+    detector: Detector, asked: Asked, good: str | None, boxes: Path | None, page: Path
 ) -> dict[str, Any]:
     """How well labelled defects are told from good pictures."""
-    detector = Detector.of(model, asked.run, asked.say, calibrate=calibrate)
+    model = detector.model
     items = _defects.labelled(detector, asked, good, boxes)
     asked.say(f"{model.name} ({asked.run}) on {items.said}")
     found = _told.verdicts(items, detector, RATE, asked.say)

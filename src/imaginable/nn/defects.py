@@ -3,7 +3,8 @@ elsewhere. What they look like is drawn from torch's global generator.
 
 Two kinds, so that what learns from one can be tried on the other. `blemishes`: blobs and scratches of any shape, the
 idea of Zavrtanik et al. 2021 (DRAEM, arXiv:2108.07610, section 3.3) with a picture's own world in place of textures.
-`cut_paste`: rectangles and scars, Li et al. 2021, "CutPaste", arXiv:2104.04015, section 2.2.
+`cut_paste`: rectangles and scars, Li et al. 2021, "CutPaste", arXiv:2104.04015, section 2.2. And `strangers`: pictures
+that are of no kind as a whole, for models that shall notice these.
 """
 
 from __future__ import annotations
@@ -48,6 +49,19 @@ def cut_paste(x: Tensor) -> tuple[Tensor, Tensor]:
     thin, long = (_between(n, limits, x.device) * side for limits in _SCARS)
     scar = _rectangles(side, thin, long, math.pi * torch.rand(n))
     return _covered(x, _either(n, x.device, patch, scar), _content(x))
+
+
+def strangers(x: Tensor) -> Tensor:
+    """Of square pictures (n, c, s, s) about half joined with a half of another one, the others turned by one to three
+    quarters: every part may be as it should be, and the whole is not (turning: Golan & El-Yaniv 2018,
+    arXiv:1805.10917)."""
+    n, side = len(x), x.shape[-1]
+    place = torch.arange(side, device=x.device) >= side // 2
+    lower, right = place[:, None].expand(side, side), place[None, :].expand(side, side)
+    half = _either(n, x.device, lower[None, None], right[None, None])
+    joined = torch.where(half, torch.roll(x, 1, 0), x)
+    turned = _either(n, x.device, *(torch.rot90(x, quarters, (2, 3)) for quarters in (1, 2, 3)))
+    return _either(n, x.device, joined, turned)
 
 
 def _covered(x: Tensor, mask: Tensor, content: Tensor) -> tuple[Tensor, Tensor]:
