@@ -246,7 +246,7 @@ def test_a_gan_is_asked_by_way_of_the_nearest_picture_it_can_make(monkeypatch: p
 
     model, runs = untrained(Dcgan(width=8, latents=6)), []
 
-    def of(model: Model, run: Path, say: Any) -> Found:
+    def of(model: Model, run: Path, say: Any, on_progress: Any = None) -> Found:
         runs.append(run)
         return Found(model)
 

@@ -98,7 +98,7 @@ def test_thresholds_are_those_of_the_calibration_and_fewer_alarms_have_higher_on
 
 def test_with_very_few_good_pictures_there_is_the_one_rate_they_allow(home: Path, static: Path) -> None:
     job = home / "runs" / "draem" / "job.yaml"
-    job.write_text(job.read_text().replace("limit: 450", "limit: 40"))
+    job.write_text(job.read_text().replace("limit: 450", "limit: 30"))
     with opened(Runs([home / "runs" / "draem"]), static) as page:
         (own,) = detector(page, "draem")["scores"]
     assert own["calibrated"] < 4, "else a fifth of them is one at least"

@@ -26,6 +26,8 @@ LookFor = Literal["parts", "wholes"]
 CHOOSING = 200
 """held-out pictures that scores are chosen on at most; never more than half, the others calibrate"""
 CALIBRATING = 1_000
+LEAST = 4
+"""good pictures, two to choose on and two to calibrate on: with one there is no error of anything"""
 ENOUGH = 40
 """pictures that calibrate, before more are chosen on than a quarter"""
 _FEW_SIZES = 20
@@ -82,7 +84,7 @@ def held_out_of(own: Dataset, run: Path) -> Good:
     if own.spec.classes:
         index = index[np.isin(own.labels[index], np.unique(own.labels[own.train]))]
     index = _untrained(own, own, index)
-    if len(index) < 2:
+    if len(index) < LEAST:
         raise UserError(
             f"{run}: {len(index)} good pictures are held out from its training, and a threshold needs them "
             "(about one in ten is, and of equal ones none): train on more pictures, or name others with --calibrate"
@@ -93,7 +95,7 @@ def held_out_of(own: Dataset, run: Path) -> Good:
 def brought(own: Dataset, given: Dataset, where: str) -> Good:
     """All of a data set but what was trained on."""
     index = _untrained(own, given, np.arange(len(given.items)))
-    if len(index) < 2:
+    if len(index) < LEAST:
         raise UserError(f"--calibrate {where}: {len(index)} pictures in it were not trained on: bring others")
     return Good(given, index, f"of {where}")
 
@@ -150,7 +152,7 @@ def _halves(good: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Those that scores are chosen on, and those that they are calibrated on."""
     order = np.random.Generator(np.random.Philox(seeds.derive("calibration"))).permutation(len(good))
     # few calibrate first: without them there is no threshold, while any choice is better than none
-    first = min(CHOOSING, len(good) // 2, max(len(good) // 4, len(good) - ENOUGH))
+    first = min(CHOOSING, len(good) // 2, max(2, len(good) // 4, len(good) - ENOUGH))
     return good[np.sort(order[:first])], good[np.sort(order[first : first + CALIBRATING])]
 
 

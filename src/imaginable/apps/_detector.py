@@ -86,7 +86,7 @@ class Detector:
             cloud.save(folder / "cloud.safetensors")
         scorers = _by_name(model, Given(run, cloud, say, on_progress))
         say(f"calibrating {model.name} on {len(good.index):,} good pictures {good.said}, once")
-        found = {"key": key} | _calibration.calibrated(scorers, good, on_progress, look_for)
+        found = {"key": key} | _calibration.calibrated(scorers, good, on_progress, look_for=look_for)
         files.write_text(path, json.dumps(found))
         return cls._from(model, scorers, found)
 
