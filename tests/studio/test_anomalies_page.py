@@ -232,10 +232,10 @@ def test_pictures_wait_while_a_model_is_calibrated_which_can_be_cancelled(
     shutil.copytree(judges / "draem", tmp_path / "draem")
     calibrated, go = _calibration.calibrated, threading.Event()
 
-    def slowly(scorers: Any, pictures: Any, on_progress: Any) -> Any:
+    def slowly(scorers: Any, pictures: Any, on_progress: Any, **how: Any) -> Any:
         while not go.wait(0.05):
             on_progress(1, 4)
-        return calibrated(scorers, pictures, on_progress)
+        return calibrated(scorers, pictures, on_progress, **how)
 
     monkeypatch.setattr(_calibration, "calibrated", slowly)
     with opened(Runs([tmp_path / "draem"]), STATIC) as served:

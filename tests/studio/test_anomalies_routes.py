@@ -145,7 +145,7 @@ def test_two_pages_wait_for_the_same_calibration_and_it_can_be_cancelled(
 ) -> None:
     begun = threading.Event()
 
-    def endless(*given: Any) -> dict[str, Any]:
+    def endless(*given: Any, **how: Any) -> dict[str, Any]:
         while True:
             begun.set()
             given[-1](1, 4)
