@@ -18,7 +18,7 @@ from imaginable.nn.equalised import GAIN, EqualisedConvolution, EqualisedLinear,
 from imaginable.nn.minibatch import MinibatchDeviation
 from imaginable.nn.modulated import ModulatedConvolution, Noise, NoiseKind
 from imaginable.nn.normalization import ClassVectors
-from imaginable.nn.resample import blurred, doubled, halved
+from imaginable.nn.resample import blurred, double_size, half_size
 
 MAPPING_RATE = 0.01
 """of learning, of the mapping network relative to the others"""
@@ -36,7 +36,7 @@ def normalised(x: Tensor) -> Tensor:
 
 
 class Mapping(nn.Module):
-    """Latents (n, latents) and, with classes, labels (n,) -> codes w (n, styles), always in float32.
+    """Latents (n, latents) and, with classes, labels (n,) -> codes w (n, styles), in float32 whatever is around.
 
     Latents and the class's vector are normalised and go through `layers` fully connected layers. latents: 0 where only
     the class is mapped. classes: 0 for none, and labels are then ignored.
@@ -138,7 +138,7 @@ class Stylegan2Generator(nn.Module):
         for level, (up, same, to_image) in enumerate(zip(self.up, self.same[1:], self.pictures[1:], strict=True)):
             x = up(x, codes[2 * level + 1], noise, generator)
             x = same(x, codes[2 * level + 2], noise, generator)
-            picture = doubled(picture) + to_image(x, codes[2 * level + 3])
+            picture = double_size(picture) + to_image(x, codes[2 * level + 3])
         return picture
 
 
@@ -153,7 +153,7 @@ class Halving(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         hidden = blurred(activated(self.first(x)), padding=2)
-        shortcut: Tensor = self.shortcut(halved(x))
+        shortcut: Tensor = self.shortcut(half_size(x))
         return shortcut + activated(self.second(hidden))
 
 

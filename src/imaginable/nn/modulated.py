@@ -63,20 +63,21 @@ class ModulatedConvolution(nn.Module):
         self.geometry = Geometry((1, 1), (kernel // 2, kernel // 2), 1)
 
     def forward(self, x: Tensor, code: Tensor) -> Tensor:
-        before, after = (scale.to(x.dtype)[..., None, None] for scale in self._scales(code))
-        weight, bias = self.weight * self.weight_gain, (self.bias * self.gain).to(x.dtype)[:, None, None]
-        x = x * before
+        before, after = self._scales(code)
+        weight = self.weight * self.weight_gain
+        x = x * before.to(x.dtype)[..., None, None]
         if self.up:
             # 2 h + 1 values, and one 0 on either side for a filter of four
             x = blurred(F.conv_transpose2d(x, weight.transpose(0, 1), stride=2), padding=1, gain=4.0)
         else:
             x = convolved(x, weight, None, self.geometry)
-        return torch.addcmul(bias, x, after)
+        bias = self.bias * self.gain
+        return torch.addcmul(bias.to(x.dtype)[:, None, None], x, after.to(x.dtype)[..., None, None])
 
     def _scales(self, code: Tensor) -> tuple[Tensor, Tensor]:
         """What input channels are multiplied by, (n, before), and what output channels are, (n or 1, after)."""
         with torch.autocast(code.device.type, enabled=False):
-            style = self.affine(code.float())
+            style = self.affine(code.to(self.affine.weight.dtype))
             if not self.demodulate:
                 return style, style.new_full((1, len(self.bias)), self.gain)
             return style, demodulation(self.weight * self.weight_gain, style) * self.gain

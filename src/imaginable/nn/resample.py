@@ -16,6 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from imaginable.nn.convolution import Geometry, convolved
+
 BINOMIAL = (1, 3, 3, 1)
 """the filter of StyleGAN2, in one direction; its sum is brought to 1"""
 
@@ -23,18 +25,20 @@ BINOMIAL = (1, 3, 3, 1)
 def blurred(x: Tensor, padding: int, gain: float = 1.0, taps: Sequence[float] = BINOMIAL, stride: int = 1) -> Tensor:
     """x through the filter, (n, c, h, w) -> (n, c, h + 2 padding - k + 1, ...) for k taps.
 
-    padding: zeros on every side. gain: what the result is multiplied by. stride: from each value that is worked out to the next.
+    padding: zeros on every side. gain: what the result is multiplied by. stride: 2 for every second value only.
     """
     with torch.autocast(x.device.type, enabled=False):
-        return F.conv2d(x, _kernel(x, gain, taps), stride=stride, padding=padding, groups=x.shape[1])
+        # torch's own second derivatives would work out the filter's as well, group by group
+        geometry = Geometry((stride, stride), (padding, padding), x.shape[1])
+        return convolved(x, _kernel(x, gain, taps), None, geometry)
 
 
-def halved(x: Tensor, taps: Sequence[float] = BINOMIAL) -> Tensor:
+def half_size(x: Tensor, taps: Sequence[float] = BINOMIAL) -> Tensor:
     """Every second value of x through the filter, (n, c, h, w) -> (n, c, h / 2, w / 2). An even number of taps."""
     return blurred(x, len(taps) // 2 - 1, taps=taps, stride=2)
 
 
-def doubled(x: Tensor, taps: Sequence[float] = BINOMIAL) -> Tensor:
+def double_size(x: Tensor, taps: Sequence[float] = BINOMIAL) -> Tensor:
     """x with zeros between its values, through the filter: (n, c, h, w) -> (n, c, 2 h, 2 w). An even number of taps.
 
     The filter is four times as strong, since a quarter of the values is left. With `BINOMIAL` it is bilinear
