@@ -36,17 +36,20 @@ class Convolution(nn.Conv2d):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.device.type != "cpu" or not torch.is_grad_enabled():
-            return super().forward(x)
-        weight, bias = self.weight, self.bias
-        if torch.is_autocast_enabled("cpu"):
-            precision = torch.get_autocast_dtype("cpu")
-            x, weight = x.to(precision), weight.to(precision)
-            bias = None if bias is None else bias.to(precision)
         assert not isinstance(self.padding, str), "padding is given in pixels"
-        geometry = Geometry(self.stride, self.padding, self.groups)
-        out: Tensor = _Forward.apply(x, weight, bias, _handle(x, weight, geometry), geometry)  # type: ignore[no-untyped-call]
-        return out
+        return convolved(x, self.weight, self.bias, Geometry(self.stride, self.padding, self.groups))
+
+
+def convolved(x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:
+    """F.conv2d with zero padding, without dilation, for weights that are made anew at every use; see `Convolution`."""
+    if x.device.type != "cpu" or not torch.is_grad_enabled():
+        return F.conv2d(x, weight, bias, geometry.stride, geometry.padding, 1, geometry.groups)
+    if torch.is_autocast_enabled("cpu"):
+        precision = torch.get_autocast_dtype("cpu")
+        x, weight = x.to(precision), weight.to(precision)
+        bias = None if bias is None else bias.to(precision)
+    out: Tensor = _Forward.apply(x, weight, bias, _handle(x, weight, geometry), geometry)  # type: ignore[no-untyped-call]
+    return out
 
 
 def _handle(x: Tensor, weight: Tensor, geometry: Geometry) -> Tensor | None:
