@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from imaginable.apps import _calibration, _items, _pictures, _scorers
-from imaginable.apps._calibration import Advance, Good, LookFor, Standard
+from imaginable.apps._calibration import Advance, LookFor, Standard
 from imaginable.apps._pictures import Say
 from imaginable.apps._scorers import Given, Scorer, Seen
 from imaginable.core import files
@@ -71,19 +71,23 @@ class Detector:
             )
         dataset = _pictures.training_data(run, f"anomalies of {model.name}")
         assert model.folder is not None, "models are loaded from folders here"
-        good = _good(model, dataset, run, calibrate)
-        digests = {"data": dataset.manifest["digest"], "good": good.dataset.manifest["digest"]}
+        given = dataset if calibrate is None else _given(model, dataset, calibrate)
+        digests = {"data": dataset.manifest["digest"], "good": given.manifest["digest"]}
         key = {"format": _FORMAT, "model": fingerprint(model.folder), **digests}
         folder = Path(run) / FOLDER
         digest = "" if calibrate is None else f"-{digests['good'][:8]}"
         path = folder / f"detector{digest}{'' if look_for == 'parts' else '-wholes'}.json"
-        kept = _read(path)
-        if kept.get("key") == key:
-            cloud = Cloud.load(folder / "cloud.safetensors") if _scorers.wants_codes(model) else None
+        kept, codes = _read(path), folder / "cloud.safetensors"
+        if kept.get("key") == key and (codes.exists() or not _scorers.wants_codes(model)):
+            cloud = Cloud.load(codes) if _scorers.wants_codes(model) else None
             return cls._from(model, _by_name(model, Given(run, cloud, say, on_progress)), kept)
+        if calibrate is None:
+            good = _calibration.held_out_of(dataset, run)
+        else:
+            good = _calibration.brought(dataset, given, calibrate)
         cloud = _cloud(model, dataset) if _scorers.wants_codes(model) else None
         if cloud is not None:
-            cloud.save(folder / "cloud.safetensors")
+            cloud.save(codes)
         scorers = _by_name(model, Given(run, cloud, say, on_progress))
         say(f"calibrating {model.name} on {len(good.index):,} good pictures {good.said}, once")
         found = {"key": key} | _calibration.calibrated(scorers, good, on_progress, look_for=look_for)
@@ -165,13 +169,11 @@ class Detector:
         return [made, *lines]
 
 
-def _good(model: Model, own: Dataset, run: Path, calibrate: str | None) -> Good:
-    if calibrate is None:
-        return _calibration.held_out_of(own, run)
+def _given(model: Model, own: Dataset, calibrate: str) -> Dataset:
     given = prepare(_items.options_like(model, calibrate))
     if given.spec.shape != model.trained.spec.shape:
         raise UserError(f"--calibrate {calibrate}: {given.spec.said}, and {model.name} was trained on {own.spec.said}")
-    return _calibration.brought(own, given, calibrate)
+    return given
 
 
 def _by_name(model: Model, given: Given) -> dict[str, Scorer]:

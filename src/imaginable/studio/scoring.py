@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from imaginable.model import Model
-from imaginable.studio.served import Stamp, name_in_words, said
+from imaginable.studio.served import Stamp, introduced
 
 
 @dataclass(frozen=True)
@@ -23,16 +23,4 @@ class Scoring:
 
     def about(self) -> dict[str, Any]:
         """What the page is told of it."""
-        channels, size, _ = self.model.trained.spec.shape
-        return {
-            "id": self.id,
-            "name": name_in_words(self.folder, self.id),
-            "method": self.model.name,
-            "task": "score",
-            "scores": True,
-            "size": size,
-            "channels": channels,
-            "about": said(self.model),
-            "gone": False,
-            "stale": "",
-        }
+        return introduced(self.id, self.folder, self.model) | {"task": "score"}

@@ -91,22 +91,13 @@ class Served:
 
     def about(self) -> dict[str, Any]:
         """What the page is told of it."""
-        channels, size, _ = self.model.trained.spec.shape
-        return {
-            "id": self.id,
-            "name": name_in_words(self.folder, self.id),
-            "method": self.model.name,
-            "size": size,
-            "channels": channels,
+        return introduced(self.id, self.folder, self.model) | {
             "latents": int(np.prod(self.model.code_shape)),
             "classes": list(self.model.classes),
             "hash": self.book.weights[:8],
             "gaussian": _design.can_truncate(self.model),
             "encodes": self.model.can(Encodes),
-            "scores": _scorers.has_any(self.model),
-            "about": said(self.model),
             "directions": self.directions(),
-            "gone": False,
             "stale": self.book.stale,
         }
 
@@ -117,6 +108,22 @@ class Served:
 def direction(one: Direction) -> dict[str, Any]:
     """What the page is told of a direction."""
     return described(one) | {"weak": one.weak}
+
+
+def introduced(id: str, folder: Path, model: Model) -> dict[str, Any]:
+    """What the page is told of every run, whatever it can do."""
+    channels, size, _ = model.trained.spec.shape
+    return {
+        "id": id,
+        "name": name_in_words(folder, id),
+        "method": model.name,
+        "scores": _scorers.has_any(model),
+        "size": size,
+        "channels": channels,
+        "about": said(model),
+        "gone": False,
+        "stale": "",
+    }
 
 
 def name_in_words(folder: Path, id: str) -> str:

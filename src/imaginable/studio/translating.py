@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 
-from imaginable.apps import _pictures, _scorers, _translator
+from imaginable.apps import _pictures, _translator
 from imaginable.apps._fillers import in_one_pass
 from imaginable.apps._folder import Made
 from imaginable.apps._tiles import Advance
@@ -23,7 +23,7 @@ from imaginable.data.whole import Whole
 from imaginable.methods._method import Translates
 from imaginable.model import Model
 from imaginable.studio import wire
-from imaginable.studio.served import Stamp, name_in_words, said
+from imaginable.studio.served import Stamp, introduced
 
 MOST_PIXELS = 40_000_000
 """of a result: what a browser still shows; the verb makes more"""
@@ -52,21 +52,8 @@ class Translating:
 
     def about(self) -> dict[str, Any]:
         """What the page is told of it."""
-        channels, size, _ = self.model.trained.spec.shape
-        return {
-            "id": self.id,
-            "name": name_in_words(self.folder, self.id),
-            "method": self.model.name,
-            "task": self.task,
-            "ways": list(self.model.method.ways),
-            "factor": self.factor,
-            "scores": _scorers.has_any(self.model),
-            "size": size,
-            "channels": channels,
-            "about": said(self.model),
-            "gone": False,
-            "stale": "",
-        }
+        ways = list(self.model.method.ways)
+        return introduced(self.id, self.folder, self.model) | {"task": self.task, "ways": ways, "factor": self.factor}
 
     def way(self, to: str | None) -> str | None:
         """One of the model's ways, the usual one without any. Raises UserError for another."""
