@@ -8,7 +8,9 @@ from imaginable.data import images
 from imaginable.methods._method import Trained
 from imaginable.methods.dcgan import Dcgan
 from imaginable.methods.sagan import Sagan
+from imaginable.methods.stylegan2 import Stylegan2
 from imaginable.model import Model
+from imaginable.nn.equalised import EqualisedConvolution
 from imaginable.nn.half import folded, halved, shuffled
 
 
@@ -33,7 +35,18 @@ def test_a_doubling_to_few_channels_is_the_same_as_a_plain_convolution() -> None
     assert kinds == [nn.ConvTranspose2d, nn.Sequential, nn.ConvTranspose2d]
 
 
-def model(method: Dcgan | Sagan) -> Model:
+@torch.no_grad()
+def test_scales_at_run_time_are_multiplied_in() -> None:
+    torch.manual_seed(0)
+    layer, x = EqualisedConvolution(5, 6, 3, gain=1.5, stride=2, padding=0), torch.randn(2, 5, 9, 7)
+    nn.init.normal_(layer.bias)  # type: ignore[arg-type]
+    (quick,) = halved(nn.Sequential(layer))
+    assert isinstance(quick, nn.Conv2d)
+    assert quick.weight.dtype == torch.bfloat16
+    torch.testing.assert_close(quick.float()(x), layer(x), rtol=0, atol=0.03)
+
+
+def model(method: Dcgan | Sagan | Stylegan2) -> Model:
     torch.manual_seed(0)
     spec = DataSpec("images", (3, 32, 32))
     networks = method.networks(spec, {})
@@ -42,7 +55,7 @@ def model(method: Dcgan | Sagan) -> Model:
 
 
 def test_half_decodes_to_nearly_the_same_pictures_and_leaves_the_model_alone() -> None:
-    for method in (Dcgan(width=8), Sagan(width=16)):
+    for method in (Dcgan(width=8), Sagan(width=16), Stylegan2(width=4, most=16, styles=16)):
         whole = model(method)
         before = {name: value.clone() for name, value in whole.trained.networks.state_dict().items()}
         half, codes = whole.half(), whole.latents(70)

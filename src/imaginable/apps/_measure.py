@@ -90,7 +90,10 @@ class Measured:
             of_samples = [*self.drawn.rows(), *self._smoothness()]
         else:
             why = f"{self.model.name} has no prior to draw samples from (imaginable sample RUN --prior fitted fits one)"
-            of_samples = [*_of_samples.without(self.reference, why), *(figure.none(why) for figure in self._path_figures)]
+            of_samples = [
+                *_of_samples.without(self.reference, why),
+                *(figure.none(why) for figure in self._path_figures),
+            ]
         return [*of_samples, *self._reconstruction(), *self._likelihood()]
 
     def row(self, key: str) -> Row | None:
@@ -109,7 +112,9 @@ class Measured:
     def _smoothness(self) -> Iterator[Row]:
         figures = self._path_figures
         if self.model.can(Quantises):
-            yield from (figure.none("the codes are entries of a codebook, with nothing between them") for figure in figures)
+            yield from (
+                figure.none("the codes are entries of a codebook, with nothing between them") for figure in figures
+            )
             return
         ways = (self._between_latents, self._between_codes) if self.model.can(Styles) else (self._between_codes,)
         for figure, way in zip(figures, ways, strict=True):

@@ -72,3 +72,13 @@ class EqualisedConvolution(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         bias = None if self.bias is None else self.bias * self.bias_gain
         return convolved(x, self.weight * self.weight_gain, bias, self.geometry)
+
+    def for_use(self) -> nn.Conv2d:
+        """The same map with its scales multiplied in, not to be trained."""
+        after, before, kernel, _ = self.weight.shape
+        (stride, _), (around, _), _ = self.geometry
+        plain = nn.Conv2d(before, after, kernel, stride, around, bias=self.bias is not None)
+        plain.weight = nn.Parameter(self.weight.detach() * self.weight_gain, requires_grad=False)
+        if self.bias is not None:
+            plain.bias = nn.Parameter(self.bias.detach() * self.bias_gain, requires_grad=False)
+        return plain
