@@ -80,14 +80,13 @@ def _alike(served: Served, design: Design, count: int, seed: int, spread: float)
     """
     base = folded(served, design)
     code = torch.tensor(base.code)
-    noise = torch.randn(count, len(code), generator=seeds.generator(seed, "alike"))
     if served.model.can(Styles):
         drawn = served.model.latents(count, seeds.derive("alike", seed), label=base.label)
         near = torch.lerp(code, drawn.flatten(1), spread)
-    elif served.model.is_gaussian:
-        near = math.sqrt(1 - spread**2) * code + spread * noise
     else:
-        near = code + spread * code.std() * noise
+        noise = torch.randn(count, len(code), generator=seeds.generator(seed, "alike"))
+        kept, scale = (math.sqrt(1 - spread**2), 1.0) if served.model.is_gaussian else (1.0, code.std())
+        near = kept * code + spread * scale * noise
     return [replace(base, code=tuple(one.tolist())) for one in near]
 
 

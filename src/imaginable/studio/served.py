@@ -65,7 +65,8 @@ class Served:
         """The design with its start's code and its directions written in."""
         if design.code is None and design.seed is not None:
             design = replace(design, code=self.drawn(design.seed, design.label))
-        mix = [one if one.code else replace(one, code=self.drawn(one.seed, design.label)) for one in design.mix]
+        drawn = [one.code or self.drawn(one.seed or 0, design.label) for one in design.mix]
+        mix = (replace(one, code=code) for one, code in zip(design.mix, drawn, strict=True))
         design = replace(design, mix=tuple(mix))
         return _design.complete(self.model, design, self.book)
 

@@ -25,25 +25,27 @@ function parts(layers) {
   ];
 }
 
-/** Two thumbs on one line, and buttons for the named parts. `change(range)` on the way, `done()` at its end. */
+/** Two thumbs on one line, and buttons for the named parts. `live(range)` on the way, `commit(key)` at its end. */
 export class Layers {
   #layers;
   #range;
-  #change;
-  #done;
+  #live;
+  #commit;
   #named;
+  #line;
 
-  constructor(layers, { of, change, done }) {
-    [this.#layers, this.#change, this.#done, this.#range] = [layers, change, done, [1, layers]];
+  constructor(layers, { of, live, commit }) {
+    [this.#layers, this.#live, this.#commit, this.#range] = [layers, live, commit, [1, layers]];
     this.#named = parts(layers).map(([name, range]) => ({ range, control: this.#part(name, range, of) }));
     this.thumbs = ["First", "Last"].map((which, end) => this.#thumb(`${which} layer of ${of}`, end));
+    this.#line = el("div", { class: "span" }, this.thumbs);
     this.words = el("p", { class: "muted", aria: { live: "polite" } });
     const controls = this.#named.map(({ control }) => control);
     this.node = el(
       "div",
       { class: "layers" },
       el("div", { class: "segments", role: "group", aria: { label: `Layers of ${of}` } }, controls),
-      el("div", { class: "span" }, this.thumbs),
+      this.#line,
       this.words,
     );
   }
@@ -51,7 +53,7 @@ export class Layers {
   #part(name, range, of) {
     const take = () => {
       this.#take(range);
-      this.#done();
+      this.#commit(null);
     };
     return button(name, take, { kind: "segment", aria: { label: `${name}: layers ${inWords(range)} of ${of}` } });
   }
@@ -64,7 +66,7 @@ export class Layers {
       step: 1,
       aria: { label },
       oninput: () => this.#take(this.#pulled(end, Number(input.value))),
-      onchange: this.#done,
+      onchange: () => this.#commit(label),
     });
     return input;
   }
@@ -77,7 +79,7 @@ export class Layers {
 
   #take(range) {
     this.show(range);
-    this.#change(range);
+    this.#live(range);
   }
 
   show(range) {
@@ -87,9 +89,9 @@ export class Layers {
     this.thumbs.forEach((input, end) => {
       input.value = range[end];
       input.setAttribute("aria-valuetext", `layer ${range[end]} of ${this.#layers}`);
-      input.style.setProperty("--from", share(first));
-      input.style.setProperty("--to", share(last));
     });
+    this.#line.style.setProperty("--from", share(first));
+    this.#line.style.setProperty("--to", share(last));
     this.thumbs[0].style.zIndex = 2 * first > this.#layers ? 2 : 0; // where both lie at the end, this one can move
     this.words.textContent = `Layers ${inWords(range)} of ${this.#layers}`;
     for (const { range: own, control } of this.#named)

@@ -66,7 +66,7 @@ export class Mixing {
       (_, index) =>
         new Row(this.#table, this.#run, index, {
           live: (change) => this.#live(index, change),
-          commit: () => this.#table.commit(`mix ${index}`),
+          commit: (step) => this.#table.commit(step),
           change: (change) => this.#change(index, change),
           remove: () => this.#remove(index),
         }),
@@ -105,7 +105,7 @@ class Row {
     const renew = () => doing.change({ start: { seed: anySeed() } });
     const choose = () => choosePicture(table, run, (start) => doing.change({ start }));
     const tool = (text, image, action) => button(`${text} ${of}`, action, { image, kind: "ghost square", wordless: true });
-    this.layers = new Layers(run.layers, { of, change: (layers) => doing.live({ layers }), done: doing.commit });
+    this.layers = new Layers(run.layers, { of, live: (layers) => doing.live({ layers }), commit: doing.commit });
     const line = el(
       "div",
       { class: "mix-source" },
@@ -141,6 +141,9 @@ function wishOf(run, start, conditions) {
   return { count: 1, spread: 0, design: { run: run.id, start, ...conditions, moves: [] } };
 }
 
+/** Whether a design is nothing but its start. */
+const alone = ({ moves, mix = [] }) => !mix.length && !moves.some((move) => move.amount);
+
 /** A picture to mix in: a snapshot, or one of a sheet of seeds. */
 function choosePicture(table, run, taken) {
   const { body, foot, close } = dialog("Mix in a picture", { wide: true, about: "Click the one whose styles you want." });
@@ -148,10 +151,12 @@ function choosePicture(table, run, taken) {
     taken(start);
     close();
   };
+  const { label, truncation } = table.start(run.id);
   const kept = table.server.snapshots.filter((one) => one.run === run.id);
   if (kept.length) {
-    const code = async ({ design }) => take({ code: await api.fold(design) });
-    const own = grid("Snapshots", { pick: (index) => attempt(() => code(kept[index])) });
+    const begin = async ({ design }) =>
+      take(alone(design) && design.truncation === truncation ? design.start : { code: await api.fold(design) });
+    const own = grid("Snapshots", { pick: (index) => attempt(() => begin(kept[index])) });
     own.fill(
       kept.map(({ id }) => api.thumbnail(id)),
       (index) => kept[index].name,
@@ -160,7 +165,6 @@ function choosePicture(table, run, taken) {
   }
   let starts = [];
   const sheet = grid("Seeds", { pick: (index) => take(starts[index]) });
-  const { label, truncation } = table.start(run.id);
   const load = () =>
     attempt(
       async () => {

@@ -122,7 +122,7 @@ export class Tray {
       aria: { haspopup: "menu" },
     });
     const most = Math.max(...slider.runs.map((run) => run.layers ?? 0));
-    const layers = most ? this.#layers(slider, most, key) : null;
+    const layers = most ? this.#layers(slider, most) : null;
     const many = this.#table.shown.length > 1 && slider.runs.length < this.#table.shown.length;
     const name = el("label", { class: "slider-name", for: input.id }, words);
     const origin = many ? el("span", { class: "tag" }, slider.runs.map((run) => run.name).join(", ")) : null;
@@ -138,13 +138,13 @@ export class Tray {
   }
 
   /** In which layers a slider acts: behind a button that says it. */
-  #layers(slider, most, key) {
+  #layers(slider, most) {
     const words = spoken(slider.name);
     const open = () => {
       const range = new Layers(most, {
         of: words,
-        change: (chosen) => this.#table.live(this.#table.setMove(slider, { layers: narrowed(chosen, most) })),
-        done: () => this.#table.commit(`${key} layers`),
+        live: (chosen) => this.#table.live(this.#table.setMove(slider, { layers: narrowed(chosen, most) })),
+        commit: (step) => this.#table.commit(step),
       });
       layers.open = range;
       this.#showLayers({ slider, layers });
