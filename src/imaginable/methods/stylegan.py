@@ -33,22 +33,23 @@ from torch import Tensor
 from imaginable.core.optimizers import Adam, Optimizer
 from imaginable.core.sizes import Sizes
 from imaginable.core.types import Batch, DataSpec, Loss, Progress
-from imaginable.methods._adversarial import Adversaries, adjust_augmentation, drawn, judged, noted, opinion
+from imaginable.methods._adversarial import adjust_augmentation, opinion
 from imaginable.methods._method import Method, Phase, Trained
-from imaginable.methods._of_classes import fake_classes
+from imaginable.methods._styles import StyleAdversaries, fooled, slope, styles_of, told_apart
 from imaginable.networks.stylegan1 import Stylegan1Discriminator, Stylegan1Generator
 from imaginable.nn.augment import Augment
-from imaginable.nn.equalised import EqualisedLinear
-from imaginable.objectives.adversarial import discriminator_loss, nonsaturating_loss
-from imaginable.objectives.penalties import squared_gradient_norm
+from imaginable.nn.modulated import NoiseKind
 
-_KEPT = 0.995
-"""share of the average of w that a step leaves"""
+
+class StyleganNetworks(StyleAdversaries):
+    """Two players, of which one is told styles."""
+
+    generator: Stylegan1Generator
 
 
 @final
 @dataclass(frozen=True)
-class Stylegan(Method[Adversaries]):
+class Stylegan(Method[StyleganNetworks]):
     """StyleGAN (Karras, Laine & Aila 2019), told the classes where there are any."""
 
     paper = (
@@ -61,15 +62,15 @@ class Stylegan(Method[Adversaries]):
     couples = True  # minibatch deviation in the discriminator
     sizes = Sizes(least=16, most=1024, powers=True)
     presets: ClassVar = {
-        "small": {"latents": 64, "styles": 64, "width": 16, "most": 128, "gamma": 1.0},
+        "small": {"latents": 128, "styles": 128, "width": 16, "most": 128, "depth": 4, "gamma": 1.0},
         "base": {},
         "paper": {"latents": 512, "styles": 512, "width": 16, "most": 512, "penalty_every": 1},  # for 1024 pixels
     }
 
-    latents: int = 128
-    """dimensions of the latent space, z"""
-    styles: int = 128
-    """dimensions of a code, w"""
+    latents: int = 256
+    """dimensions of z"""
+    styles: int = 256
+    """dimensions of w"""
     width: int = 32
     """channels beside the picture, doubled at every halving of the size"""
     most: int = 256
@@ -87,59 +88,40 @@ class Stylegan(Method[Adversaries]):
     augment: Literal["none", "diff", "adaptive"] = "none"
     """for few pictures, what is done to all before D sees them: always (diff), or as much as is needed (adaptive)"""
 
-    def networks(self, spec: DataSpec, given: Mapping[str, Trained]) -> Adversaries:
-        classes = len(spec.classes)
-        return Adversaries(
-            Stylegan1Generator(self.latents, spec.shape, self.width, self.most, self.styles, self.depth, classes),
-            Stylegan1Discriminator(spec.shape, self.width, self.most, classes),
-            Augment(self.augment),
-        )
+    def networks(self, spec: DataSpec, given: Mapping[str, Trained]) -> StyleganNetworks:
+        sizes, classes = (spec.shape, self.width, self.most), len(spec.classes)
+        generator = Stylegan1Generator(self.latents, *sizes, self.styles, self.depth, classes)
+        return StyleganNetworks(generator, Stylegan1Discriminator(*sizes, classes), Augment(self.augment), classes)
 
     def optimizers(self) -> dict[str, Optimizer]:
         adam = Adam(self.lr, betas=(0.0, 0.99))
         return {"generator": adam, "discriminator": adam.lazy(self.penalty_every)}
 
-    def phases(self) -> tuple[Phase[Adversaries], ...]:
+    def phases(self) -> tuple[Phase[StyleganNetworks], ...]:
         return (
             Phase("discriminator", self.discriminator_loss, after=adjust_augmentation),
-            Phase("discriminator", self.penalty, every=self.penalty_every, gain=self.penalty_every),
-            Phase("generator", self.generator_loss, draw=self.fakes, after=self.move_average),
+            Phase("discriminator", self.slope_penalty, every=self.penalty_every, gain=self.penalty_every),
+            Phase("generator", self.generator_loss, draw=self.fakes),
         )
 
-    def fakes(self, nets: Adversaries, batch: Batch, progress: Progress) -> Tensor:
-        """One for every real item, of its class; of any class where that is unknown."""
-        generator = generator_of(nets)
-        label = fake_classes(batch, generator.classes)
-        one, other = torch.randn(2, len(batch), self.latents, device=batch.x.device)
-        return generator.synthesize(mixed(generator.map(one, label), generator.map(other, label), self.mixing))
+    def fakes(self, nets: StyleganNetworks, batch: Batch, progress: Progress) -> Tensor:
+        return nets.generator.synthesize(styles_of(nets.generator, batch, self.latents, nets.classes, self.mixing))
 
-    def discriminator_loss(self, nets: Adversaries, batch: Batch, progress: Progress) -> Loss:
-        real, fake = judged(nets, batch.x, batch.label), judged(nets, drawn(batch), batch.label)
-        loss = discriminator_loss(real, fake).mean()
-        chances = {"real": torch.sigmoid(real).mean(), "fake": torch.sigmoid(fake).mean()}
-        return Loss(loss, discriminator=loss, **chances, **noted(nets, batch, real, fake, labelled=True))
+    def discriminator_loss(self, nets: StyleganNetworks, batch: Batch, progress: Progress) -> Loss:
+        return told_apart(nets, batch)
 
-    def penalty(self, nets: Adversaries, batch: Batch, progress: Progress) -> Loss:
-        r1 = squared_gradient_norm(lambda x: judged(nets, x, batch.label), batch.x).mean()
-        return Loss(self.gamma / 2 * r1, r1=r1)
+    def slope_penalty(self, nets: StyleganNetworks, batch: Batch, progress: Progress) -> Loss:
+        return slope(nets, batch, self.gamma)
 
-    def generator_loss(self, nets: Adversaries, batch: Batch, progress: Progress) -> Loss:
-        loss = nonsaturating_loss(judged(nets, drawn(batch), batch.label)).mean()
-        return Loss(loss, generator=loss)
-
-    def move_average(self, nets: Adversaries, batch: Batch, progress: Progress) -> None:
-        """Towards the mean w of as many new latents."""
-        generator = generator_of(nets)
-        z = torch.randn(len(batch), self.latents, device=batch.x.device)
-        w: Tensor = generator.mapping(z, fake_classes(batch, generator.classes))
-        generator.average.lerp_(w.mean(0), 1 - _KEPT)
+    def generator_loss(self, nets: StyleganNetworks, batch: Batch, progress: Progress) -> Loss:
+        return fooled(nets, batch)
 
     def latent_shape(self, spec: DataSpec) -> tuple[int, ...]:
         return (self.latents,)
 
     def prior(
         self,
-        nets: Adversaries,
+        nets: StyleganNetworks,
         n: int,
         spec: DataSpec,
         generator: torch.Generator,
@@ -149,42 +131,26 @@ class Stylegan(Method[Adversaries]):
 
     def decode(
         self,
-        nets: Adversaries,
+        nets: StyleganNetworks,
         z: Tensor,
         label: Tensor | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor:
         return self.synthesize(nets, self.map(nets, z, label), generator)
 
-    def map(self, nets: Adversaries, z: Tensor, label: Tensor | None = None) -> Tensor:
-        return generator_of(nets).map(z, label)
+    def map(self, nets: StyleganNetworks, z: Tensor, label: Tensor | None = None) -> Tensor:
+        return nets.generator.map(z, label)
 
-    def synthesize(self, nets: Adversaries, w: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        x = generator_of(nets).synthesize(w, "constant" if generator is None else "random", generator)
-        # only here: the discriminator is shown what lies outside, and the generator learns not to go there
-        return x.clamp(-1, 1)
+    def synthesize(self, nets: StyleganNetworks, w: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        # bounded only here: the discriminator is shown what lies outside, and the generator learns not to go there
+        noise: NoiseKind = "constant" if generator is None else "random"
+        return nets.generator.synthesize(w, noise, generator).clamp(-1, 1)
 
-    def average(self, nets: Adversaries) -> Tensor:
-        return generator_of(nets).average
+    def average(self, nets: StyleganNetworks) -> Tensor:
+        return nets.generator.average
 
-    def affines(self, nets: Adversaries) -> list[Tensor]:
-        layers = [styling.get_submodule("norm.affine") for styling in generator_of(nets).stylings]
-        return [layer.weight * layer.weight_gain for layer in layers if isinstance(layer, EqualisedLinear)]
+    def affines(self, nets: StyleganNetworks) -> list[Tensor]:
+        return nets.generator.affines()
 
-    def judge(self, nets: Adversaries, x: Tensor, label: Tensor | None = None) -> Tensor:
-        return opinion(nets, x, label)
-
-
-def generator_of(nets: Adversaries) -> Stylegan1Generator:
-    assert isinstance(nets.generator, Stylegan1Generator)
-    return nets.generator
-
-
-def mixed(one: Tensor, other: Tensor, share: float) -> Tensor:
-    """Codes (n, layers, styles) of two kinds -> the same shape: `one`, but for this share of the items `other` from a
-    random layer on, which is not the first. Draws are from torch's global generator."""
-    n, layers, _ = one.shape
-    crossover = torch.randint(1, layers, (n, 1, 1), device=one.device)
-    stays = torch.rand(n, 1, 1, device=one.device) >= share
-    layer = torch.arange(layers, device=one.device)[:, None]
-    return torch.where((layer < crossover) | stays, one, other)
+    def judge(self, nets: StyleganNetworks, x: Tensor, label: Tensor | None = None) -> Tensor:
+        return opinion(nets, x, nets.told(label))

@@ -122,6 +122,11 @@ class Stylegan1Generator(nn.Module):
         picture: Tensor = self.picture(x).to(torch.float32)
         return picture
 
+    def affines(self) -> list[Tensor]:
+        """Of every layer, what makes scales and shifts of its code: (2 channels, styles), scaled as it is used."""
+        layers = [styling.get_submodule("norm.affine") for styling in self.stylings]
+        return [layer.weight * layer.weight_gain for layer in layers if isinstance(layer, EqualisedLinear)]
+
 
 class Halving(nn.Module):
     """Two convolutions, the second through a filter and halving: (n, before, h, w) -> (n, after, h / 2, w / 2)."""
