@@ -62,7 +62,7 @@ class Stylegan(Method[StyleganNetworks]):
     couples = True  # minibatch deviation in the discriminator
     sizes = Sizes(least=16, most=1024, powers=True)
     presets: ClassVar = {
-        "small": {"latents": 128, "styles": 128, "width": 16, "most": 128, "depth": 4, "gamma": 1.0},
+        "small": {"latents": 128, "styles": 128, "width": 16, "most": 128, "depth": 4},
         "base": {},
         "paper": {"latents": 512, "styles": 512, "width": 16, "most": 512, "penalty_every": 1},  # for 1024 pixels
     }
@@ -78,7 +78,7 @@ class Stylegan(Method[StyleganNetworks]):
     depth: int = 8
     """layers of the mapping from z to w"""
     gamma: float = 10.0
-    """weight of the penalty, γ: higher is steadier and slower; smaller pictures need less"""
+    """weight of the penalty, γ: higher is steadier and slower, and holds back a D that always wins"""
     penalty_every: int = 16
     """steps of the discriminator from one penalty to the next; the paper's is 1"""
     mixing: float = 0.9
