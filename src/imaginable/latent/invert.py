@@ -42,8 +42,8 @@ class Reach:
 
     def excess(self, codes: Tensor) -> Tensor:
         """The squared distance of codes (n, *code shape) beyond it, in units of its length, (n,)."""
-        beyond: Tensor = (_distances(codes, self.middle) / self.length - 1).clamp(min=0)
-        return beyond.square()
+        squared: Tensor = (_distances(codes, self.middle) / self.length - 1).clamp(min=0).square()
+        return squared
 
 
 def _distances(codes: Tensor, middle: Tensor | None) -> Tensor:
