@@ -30,6 +30,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from imaginable.core.errors import UserError
 from imaginable.core.optimizers import Adam, Optimizer
 from imaginable.core.sizes import Sizes
 from imaginable.core.types import Batch, DataSpec, Loss, Progress
@@ -88,6 +89,9 @@ class Progan(Method[Adversaries]):
     """for few pictures, what is done to all before D sees them: always (diff), or as much as is needed (adaptive)"""
 
     def networks(self, spec: DataSpec, given: Mapping[str, Trained]) -> Adversaries:
+        for name, share in (("growing", self.growing), ("fade", self.fade)):
+            if not 0 <= share <= 1:
+                raise UserError(f"--{name} {share}: must be a share, from 0 to 1")
         return Adversaries(
             ProgressiveGenerator(self.latents, spec.shape, self.width, self.most),
             ProgressiveDiscriminator(spec.shape, self.width, self.most),
@@ -113,6 +117,11 @@ class Progan(Method[Adversaries]):
             return float(doublings)
         whole, part = divmod(fraction / self.growing * doublings, 1)
         return whole + max(0.0, 1 - (1 - part) / self.fade if self.fade else 0.0)
+
+    def stages(self, spec: DataSpec) -> tuple[float, ...]:
+        """When each resolution but the first begins to be faded in: from then on it costs what it costs in whole."""
+        doublings = (spec.shape[-1] // 4).bit_length() - 1
+        return tuple(self.growing * (number + 1 - self.fade) / doublings for number in range(doublings))
 
     def grow(self, player: torch.nn.Module, progress: Progress) -> Tensor:
         """Brings a player, in its own phase, to the level of now, and returns that, ()."""
