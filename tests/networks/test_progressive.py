@@ -142,7 +142,7 @@ def test_a_convolution_with_a_change_of_size_is_one_after_the_other() -> None:
     torch.testing.assert_close(halving(x), F.avg_pool2d(halving.convolution(x), 2))
 
 
-def test_every_pixel_of_the_generators_maps_has_norm_one(networks: Networks) -> None:
+def test_every_pixel_of_the_generators_maps_has_mean_square_one(networks: Networks) -> None:
     out = Finer(16, 8)(torch.randn(2, 16, 4, 4))
     torch.testing.assert_close(out.square().mean(1), torch.ones(2, 8, 8), atol=1e-4, rtol=0)
     generator, z = networks[0], torch.randn(3, 8)

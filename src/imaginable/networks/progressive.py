@@ -5,8 +5,8 @@ Both have a `level`, a buffer that the method moves: its whole part is the resol
 how far the next one is faded in (figure 2). At a fraction of 0 the next one is not touched, and its layers get no
 gradient, so that no optimiser moves them. Neither output jumps when the level does not.
 
-As in the authors' code the two convolutions beside a change of size are one with it: doubling and the convolution after
-it, a convolution and the mean after it. In G that is the same map; in D the leaky ReLU so comes after the mean, which
+As in the authors' code the convolution beside a change of size is one with it: doubling and the convolution after it, a
+convolution and the mean after it. In G that is the same map; in D the leaky ReLU so comes after the mean, which
 the authors have from 128 pixels on. Differs from the code: biases have the gain of their weights, √2.
 """
 
@@ -86,7 +86,7 @@ class HalvingConvolution(nn.Module):
 
 
 class Finer(nn.Module):
-    """A resolution of G, (n, before, h, w) -> (n, after, 2 h, 2 w); of norm 1 at every pixel (section 4.2)."""
+    """A resolution of G, (n, before, h, w) -> (n, after, 2 h, 2 w); of mean square 1 at every pixel (section 4.2)."""
 
     def __init__(self, before: int, after: int) -> None:
         super().__init__()
