@@ -21,10 +21,12 @@ from imaginable.core.errors import UserError
 from imaginable.core.optimizers import Adam
 from imaginable.core.types import Batch, DataSpec, Progress
 from imaginable.data.dataset import Dataset
+from imaginable.methods import _storage
 from imaginable.methods._adversarial import Adversaries
+from imaginable.methods._method import Trained
 from imaginable.methods.progan import Progan
 from imaginable.networks.progressive import ProgressiveDiscriminator
-from imaginable.training import checkpoint
+from imaginable.training import best, checkpoint, game_health
 from imaginable.training.feed import Feed
 from imaginable.training.job import Job
 from imaginable.training.run import Run
@@ -203,6 +205,43 @@ def test_players_and_the_average_are_at_the_level_of_the_cycle(state: tuple[Stat
         )
     ]
     assert levels == pytest.approx([SMALL.level_at(0.15, 3)] * 3)
+
+
+# ---- diagnosis
+
+GOOD = {"distance": 0.2, "diversity": 1.0, "coverage": 0.8}
+FALLEN = {"distance": 0.3, "diversity": 0.15, "coverage": 0.1}
+
+
+def snapshot(seen: int, **numbers: float) -> dict[str, Any]:
+    return {"seen": seen, "non_finite": 0, "norms": {}, "distance_error": 0.01, "coverage_error": 0.01, **numbers}
+
+
+@pytest.mark.parametrize(("fallen_at", "called"), [(530, []), (700, ["collapsed"])])
+def test_what_was_smaller_is_not_compared_with_what_is_large(
+    fallen_at: int, called: list[str], state: tuple[State, Feed]
+) -> None:
+    """At 32 pixels the last fade begins at half of the run."""
+    one, _ = state
+    one.job = replace(one.job, training=replace(one.job.training, images=1000))
+    one.games = [snapshot(seen, **(GOOD if seen < fallen_at else FALLEN)) for seen in (400, 450, 530, 600, 700, 800)]
+    assert one.grown == 500
+    found = game_health.called([{**game, "told_apart": 0.9, "training": 8} for game in one.comparable])
+    assert [finding.name for finding in found] == called
+    one.games = [snapshot(450, **FALLEN | {"non_finite": 3})]
+    assert [finding.name for finding in game_health.called(one.comparable)] == ["diverged"], "at any size"
+
+
+def test_the_best_snapshot_is_one_of_full_size(state: tuple[State, Feed]) -> None:
+    one, _ = state
+    one.job = replace(one.job, training=replace(one.job.training, images=1000))
+    run, trained = Run(one.job.folder), Trained(one.job.method, one.averages.networks, one.spec)
+    kept = []
+    for seen, distance in ((300, 0.1), (600, 0.9), (800, 0.5), (1000, 0.6)):
+        one.games.append(snapshot(seen, distance=distance))
+        best.keep(trained, run, {"images_seen": seen}, one)
+        kept.append(_storage.about(run.best)["images_seen"])
+    assert kept == [300, 600, 800, 800]
 
 
 # ---- kills

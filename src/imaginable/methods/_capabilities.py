@@ -128,7 +128,8 @@ class Grows(Protocol):
     """Has networks that are smaller at first."""
 
     def stages(self, spec: DataSpec) -> tuple[float, ...]:
-        """Fractions of the run at which a step begins to cost something else, in order."""
+        """Fractions of the run at which a step begins to cost something else, in order; at least one, from the last of
+        which on items have their full size."""
 
 
 @runtime_checkable
