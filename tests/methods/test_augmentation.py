@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -117,9 +118,9 @@ def test_the_strength_moves_with_the_discriminator_and_nothing_else_does(
     state.phases = tuple(watched(phase) for phase in state.phases)
     state.cycle(feed, 64)
     end_turn("")
+    own = {"discriminator": {"discriminator", "augment"}, "generator": {"generator", "length"}}  # StyleGAN2's paths'
     for who, keys in moved.items():
-        own = {"discriminator", "augment"} if who == "discriminator" else {who}
-        assert {key.split(".")[0] for key in keys} <= own
+        assert {key.split(".")[0] for key in keys} <= own[who]
     assert "augment.strength" in moved["discriminator"]
 
 
@@ -127,7 +128,7 @@ def test_the_strength_moves_with_the_discriminator_and_nothing_else_does(
 def test_the_strength_moves_by_the_images_judged_and_is_logged(
     name: str, build: BuildJob, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("imaginable.nn.augment.TARGET", -2.0)  # up, whatever the discriminator says
+    monkeypatch.setattr("imaginable.nn.augment.TARGET", -math.inf)  # up, whatever the discriminator says
     state, feed = started(build(name, "adaptive"), dataset, 0.5)
     augment = augmentation(state)
     total = 1_000_000
@@ -209,7 +210,7 @@ def test_resumed_is_uninterrupted_strength_included(
     name: str, precision: str, build: BuildJob, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With a strength that rises at every step, and so fast that pictures are changed."""
-    monkeypatch.setattr("imaginable.nn.augment.TARGET", -2.0)
+    monkeypatch.setattr("imaginable.nn.augment.TARGET", -math.inf)
     monkeypatch.setattr("imaginable.nn.augment._FASTEST", 3.0)  # 192 images from 0 to 1: eight are 0.04
     whole, killed = (build(name, "adaptive", folder, precision=precision) for folder in ("whole", "killed"))
     for report in train(whole, dataset=dataset):
