@@ -42,13 +42,13 @@ class Reach:
 
     def excess(self, codes: Tensor) -> Tensor:
         """The squared distance of codes (n, *code shape) beyond it, in units of its length, (n,)."""
-        squared: Tensor = (_distances(codes, self.middle) / self.length - 1).clamp(min=0).square()
-        return squared
+        return (_distances(codes, self.middle) / self.length - 1).clamp(min=0).square()
 
 
 def _distances(codes: Tensor, middle: Tensor | None) -> Tensor:
     off = codes if middle is None else codes - middle
-    return off.flatten(1).norm(dim=1)
+    distances: Tensor = off.flatten(1).norm(dim=1)
+    return distances
 
 
 @dataclass(frozen=True)
