@@ -1,4 +1,4 @@
-"""Equivariance of what is known exactly: waves that move, a texture that stays; and of generators with random weights."""
+"""Equivariance of what is known: waves that move, a texture that stays; and of generators with random weights."""
 
 from __future__ import annotations
 

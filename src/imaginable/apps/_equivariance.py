@@ -27,20 +27,12 @@ def rows(model: Model, seed: int, n: int = PICTURES) -> Iterator[Row]:
     if not model.can(Moves):
         return
     size, random = model.trained.spec.shape[-1], np.random.default_rng(seeds.derive(seed, "equivariance"))
-    shifts, angles, w = random_shifts(n, size, random), random_angles(n, random), _codes(model, seed, n)
+    shifts, angles = random_shifts(n, size, random), random_angles(n, random)
+    w = model.latents(n, seed, "plain", model.in_turn(n))
     none = np.zeros((n, 2)), np.zeros(n)
     still = _moved(model, w, *none)
     yield row(EQ_T, lambda: shift_equivariance(still, _moved(model, w, shifts / size, none[1]), shifts))
     yield row(EQ_R, lambda: turn_equivariance(still, _moved(model, w, none[0], angles), angles))
-
-
-@torch.no_grad()
-def _codes(model: Model, seed: int, n: int) -> Tensor:
-    """w of all layers, not truncated."""
-    method, (networks, spec), label = model.method, (model.trained.networks, model.trained.spec), model.in_turn(n)
-    z = method.prior(networks, n, spec, seeds.generator(seed, "equivariance"), label)  # type: ignore[attr-defined]
-    w: Tensor = method.map(networks, z, label)  # type: ignore[attr-defined]
-    return w
 
 
 @torch.no_grad()
@@ -49,5 +41,5 @@ def _moved(model: Model, w: Tensor, shifts: np.ndarray, angles: np.ndarray) -> T
     method = model.method
     assert isinstance(method, Moves)
     by = torch.from_numpy(np.column_stack([shifts, angles])).float()  # (n, 3)
-    parts = zip(w.split(_BLOCK), by.split(_BLOCK), strict=True)
+    parts = zip(torch.split(w, _BLOCK), torch.split(by, _BLOCK), strict=True)
     return torch.cat([method.moved(model.trained.networks, part, *own.unbind(1)) for part, own in parts])

@@ -44,7 +44,7 @@ from imaginable.objectives.penalties import squared_gradient_norm
 
 FORGETS = 20_000
 """pictures after which a running average has forgotten half"""
-LEAST_LAYERS = 4
+LEAST_LAYERS = 3
 
 
 class Stylegan3Networks(StyleAdversaries):
@@ -64,7 +64,16 @@ class Stylegan3(Method[Stylegan3Networks]):
     sizes = Sizes(least=16, most=1024, powers=True)
     presets: ClassVar = {
         "small": {"latents": 64, "styles": 64, "width": 8, "most": 64, "layers": 10, "gamma": 0.125},
-        "rotations": {"variant": "R", "latents": 64, "styles": 64, "width": 8, "most": 64, "layers": 8, "gamma": 0.125, "blur": 2.5},
+        "rotations": {
+            "variant": "R",
+            "latents": 64,
+            "styles": 64,
+            "width": 8,
+            "most": 64,
+            "layers": 8,
+            "gamma": 0.125,
+            "blur": 2.5,
+        },
         "base": {},
         "paper": {"width": 32, "most": 512, "gamma": 32.8},
         "paper-r": {"variant": "R", "width": 32, "most": 512, "gamma": 32.8, "blur": 10.0, "blur_until": 0.008},
@@ -77,9 +86,10 @@ class Stylegan3(Method[Stylegan3Networks]):
     styles: int = 512
     """dimensions of w"""
     width: int = 16
-    """channels at the picture's own frequencies, of both players, twice as many at half of them; R's generator has double"""
+    """channels beside the picture, of both players; doubled at every halving of its frequencies; R's generator has twice
+    as many"""
     most: int = 256
-    """channels at most; R's generator has up to double"""
+    """channels of a layer, at most; of R's generator twice as many"""
     layers: int = 14
     """of the generator, the same number for every size"""
     depth: int = 2

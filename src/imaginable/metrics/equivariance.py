@@ -1,10 +1,12 @@
 """How well what is shown follows when that from which it is made is moved: EQ-T and EQ-R.
 
-Karras et al. 2021, "Alias-Free Generative Adversarial Networks" (StyleGAN3), arXiv:2106.12423, section 2 and appendix E.
+Karras et al. 2021, "Alias-Free Generative Adversarial Networks" (StyleGAN3), arXiv:2106.12423, section 2 and
+appendix E.
 
 A generator is asked for a picture, and for the same one moved. Both are compared where both show it. Detail that clings
-to pixels, not to what it belongs to, differs. Differs from the authors' code: turned pictures are compared wherever no
-filter looks beyond the edge; errors come with their own error.
+to pixels, not to what it belongs to, differs. Differs from the authors' code: the two filters of a turn are windowed one
+by one (theirs: their product is); turned pictures are compared wherever no filter looks beyond the edge; every picture
+has a shift and an angle of its own (theirs: a batch shares them); figures have an error.
 """
 
 from __future__ import annotations
@@ -100,8 +102,8 @@ def _filtered(picture: Tensor, kernel: Array) -> Array:
 
 
 def _resampled(picture: Array, at: Array, kernel: Array) -> Array:
-    """Values (c, n) of a picture (c, h, w) at places (n, 2) in pixels, row and column, through a kernel of `_FINE` values
-    a pixel, whose middle one is at 0. Beyond the edge the picture is 0."""
+    """Values (c, n) of a picture (c, h, w) at places (n, 2) in pixels, row and column, through a kernel of `_FINE`
+    values a pixel, whose middle one is at 0. Beyond the edge the picture is 0."""
     reach = len(kernel) // 2 // _FINE
     window = np.arange(-reach, reach + 1)
     padded = np.pad(picture, ((0, 0), (reach + 1, reach + 1), (reach + 1, reach + 1)))

@@ -55,7 +55,8 @@ class Synthesis(nn.Module):
         return pictures
 
     def affines(self) -> list[Tensor]:
-        """By what every layer makes its styles of its w, (channels, styles) each: of the waves, the layers, the colours."""
+        """Of the waves, every layer and the colours: what makes its styles of its w, (channels, styles), scaled as it is
+        used. The waves have four styles: a turn and a shift."""
         convolutions = (layer.convolution for layer in self.layers if isinstance(layer, SynthesisLayer))
         linear = [self.input.affine, *(one.affine for one in (*convolutions, self.colours))]
         return [one.weight * one.weight_gain for one in linear]

@@ -76,7 +76,9 @@ class Waves(nn.Module):
     def forward(self, w: Tensor, transform: Tensor | None = None) -> Tensor:
         """transform: (3, 3), or (n, 3, 3) for one each, in place of the buffer."""
         with torch.autocast(w.device.type, enabled=False):  # a place of eight bits would be off by pixels
-            waves = self._waves(self._placed(w.to(self.weight.dtype)) @ (self.transform if transform is None else transform))
+            waves = self._waves(
+                self._placed(w.to(self.weight.dtype)) @ (self.transform if transform is None else transform)
+            )
         return F.conv2d(waves, (self.weight / math.sqrt(len(self.weight)))[:, :, None, None])
 
     def _waves(self, transform: Tensor) -> Tensor:

@@ -38,5 +38,5 @@ def transformed(x: Tensor, transform: Tensor) -> Tensor:
     columns, rows = (
         torch.exp(2j * math.pi * frequency[:, None] * (at[:, None, axis] + (size - 1) / 2 / size)) for axis in (0, 1)
     )  # (n, frequencies, places)
-    found = torch.einsum("cij,nip,njp->ncp", series, rows, columns).real
-    return found.unflatten(2, (size, size)).to(x)
+    found: Tensor = torch.einsum("cij,nip,njp->ncp", series, rows, columns).real
+    return found.view(*found.shape[:2], size, size).to(x)
