@@ -86,8 +86,8 @@ class Stylegan3(Method[Stylegan3Networks]):
     styles: int = 512
     """dimensions of w"""
     width: int = 16
-    """channels beside the picture, of both players; doubled at every halving of its frequencies; R's generator has twice
-    as many"""
+    """channels beside the picture, of both players; doubled at every halving of its frequencies; R's generator has
+    twice as many"""
     most: int = 256
     """channels of a layer, at most; of R's generator twice as many"""
     layers: int = 14

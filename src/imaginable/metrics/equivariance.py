@@ -4,9 +4,11 @@ Karras et al. 2021, "Alias-Free Generative Adversarial Networks" (StyleGAN3), ar
 appendix E.
 
 A generator is asked for a picture, and for the same one moved. Both are compared where both show it. Detail that clings
-to pixels, not to what it belongs to, differs. Differs from the authors' code: the two filters of a turn are windowed one
-by one (theirs: their product is); turned pictures are compared wherever no filter looks beyond the edge; every picture
-has a shift and an angle of its own (theirs: a batch shares them); figures have an error.
+to pixels, not to what it belongs to, differs.
+
+Differs from the authors' code: the two filters of a turn are windowed one by one (theirs: both together); turned
+pictures are compared wherever no filter looks beyond the edge; every picture has a shift and an angle of its own
+(theirs: a batch shares them); figures have an error.
 """
 
 from __future__ import annotations

@@ -55,8 +55,10 @@ class Synthesis(nn.Module):
         return pictures
 
     def affines(self) -> list[Tensor]:
-        """Of the waves, every layer and the colours: what makes its styles of its w, (channels, styles), scaled as it is
-        used. The waves have four styles: a turn and a shift."""
+        """Of the waves, every layer and the colours: what makes its styles of its w, (channels, styles), scaled as used.
+
+        The waves have four styles: a turn and a shift.
+        """
         convolutions = (layer.convolution for layer in self.layers if isinstance(layer, SynthesisLayer))
         linear = [self.input.affine, *(one.affine for one in (*convolutions, self.colours))]
         return [one.weight * one.weight_gain for one in linear]
