@@ -55,7 +55,7 @@ class Synthesis(nn.Module):
         return pictures
 
     def affines(self) -> list[Tensor]:
-        """Of the waves, every layer and the colours: what makes its styles of its w, (channels, styles), scaled as used.
+        """Of the waves, every layer and the colours: what makes its styles of w, (channels, styles), scaled as used.
 
         The waves have four styles: a turn and a shift.
         """
