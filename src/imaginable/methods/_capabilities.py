@@ -136,6 +136,15 @@ class Judges(Protocol):
 
 
 @runtime_checkable
+class Grows(Protocol):
+    """Has networks that are smaller at first."""
+
+    def stages(self, spec: DataSpec) -> tuple[float, ...]:
+        """Fractions of the run at which a step begins to cost something else, in order; at least one, from the last of
+        which on items have their full size."""
+
+
+@runtime_checkable
 class Scores(Protocol):
     """Says how unlike what it learned from an item is, and where."""
 

@@ -65,7 +65,7 @@ class Stylegan2(Method[Stylegan2Networks]):
     couples = True  # minibatch deviation in the discriminator
     sizes = Sizes(least=16, most=1024, powers=True)
     presets: ClassVar = {
-        "small": {"latents": 128, "styles": 128, "width": 16, "most": 128, "depth": 4, "gamma": 0.2},
+        "small": {"latents": 128, "styles": 128, "width": 16, "most": 128, "depth": 4, "gamma": 0.2, "lr": 6e-3},
         "base": {},
         "paper": {"latents": 512, "styles": 512, "most": 512, "gamma": 10.0},  # of 1,024 pixels
     }

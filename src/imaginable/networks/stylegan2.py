@@ -32,7 +32,7 @@ def widths(width: int, most: int, size: int) -> list[int]:
 
 
 def normalised(x: Tensor) -> Tensor:
-    """x of mean square 1, (n, d) -> the same."""
+    """x of mean square 1 over its channels, (n, d) or (n, d, h, w) -> the same."""
     return x * torch.rsqrt(x.square().mean(1, keepdim=True) + _LEAST)
 
 
