@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,15 +18,25 @@ from imaginable.core import fast, seeds
 from imaginable.core.errors import UserError, nearest
 from imaginable.data import images
 from imaginable.data.dataset import DataOptions
-from imaginable.data.decode import Unreadable, decode
+from imaginable.data.handed import Handed, fitted_to
 from imaginable.data.shape import Shape, shape_of
 from imaginable.latent import interpolate, truncate
 from imaginable.latent.prior import FittedPrior, fit
 from imaginable.methods import _storage
-from imaginable.methods._method import Decodes, Encodes, Method, Quantises, Samples, Trained, Translates, name_of
+from imaginable.methods._method import (
+    Decodes,
+    Encodes,
+    Method,
+    Quantises,
+    Samples,
+    Styles,
+    Trained,
+    Translates,
+    name_of,
+)
 from imaginable.nn.half import halved
 
-Pictures = Sequence[Image.Image] | Sequence[Path] | Sequence[str] | np.ndarray | Tensor
+Pictures = Sequence[Handed] | np.ndarray | Tensor
 Prior = Literal["auto", "plain", "fitted"]
 Label = str | int | None | Sequence[str | int | None] | np.ndarray | Tensor
 """a class by name or number, the same for all items or one each; None or -1 is unknown"""
@@ -35,7 +46,8 @@ _BLOCK = 64
 @dataclass(frozen=True)
 class Model:
     """A trained model. Pixels at this edge are PIL images or uint8 arrays (n, h, w, c); inside, and where
-    a name ends in `_tensor`, float tensors (n, c, h, w) in [-1, 1]. Codes are float32 (n, *code shape).
+    a name ends in `_tensor`, float tensors (n, c, h, w) in [-1, 1]. Codes are float32 (n, *code shape); of a model that
+    Styles they are w of all layers, (layers, styles), where straight ways and mixed layers make sense.
 
     `label` is for models that were told the classes (see `classes`); others refuse one."""
 
@@ -103,10 +115,11 @@ class Model:
         self, n: int, seed: int = 0, prior: Prior = "auto", label: Label = None, truncation: float | None = None
     ) -> Tensor:
         """n codes from a prior: plain is the method's own, fitted one fitted to codes of the training data, and
-        auto is the fitted one where there is one. truncation: the normal prior cut off at ± so many deviations.
-        Raises UserError without any."""
+        auto is the fitted one where there is one. truncation: see `truncated`. Raises UserError without any."""
         if truncation is not None:
-            return self._truncated(self.latents(n, seed, "plain", label), truncation, prior)
+            if prior == "fitted":
+                raise UserError("truncation is of a normal prior, and --prior fitted is none: leave one of them out")
+            return self.truncated(self.latents(n, seed, "plain", label), truncation)
         generator = seeds.generator(seed, "sample")
         if prior == "fitted" and self.fitted is None:
             raise UserError(f"{self.name}: no prior is fitted yet (in Python: model = model.fit_prior(images))")
@@ -118,17 +131,26 @@ class Model:
             "decode to nonsense.\nFit a prior to the codes of its training data first: add --prior fitted "
             "(in Python: model = model.fit_prior(images))",
         )
-        z: Tensor = self.trained.method.prior(  # type: ignore[attr-defined]
-            self.trained.networks, n, self.trained.spec, generator, label=self.labels(label, n)
-        )
-        return z
+        return self.trained.codes(n, generator, self.labels(label, n))
 
-    def _truncated(self, z: Tensor, threshold: float, prior: Prior) -> Tensor:
-        if not self.is_gaussian or prior == "fitted":
+    @property
+    def can_truncate(self) -> bool:
+        """Whether there is a middle of its codes to go nearer to: a standard normal's, or the average of styles."""
+        return self.is_gaussian or isinstance(self.method, Styles)
+
+    def truncated(self, codes: Tensor, truncation: float) -> Tensor:
+        """Codes (n, *code shape) nearer to the middle: better pictures, fewer kinds of them.
+
+        Of styles w̄ + ψ (w - w̄), ψ the truncation (Karras et al. 2019, arXiv:1812.04948, appendix B); else the normal
+        prior cut off at ± so many deviations. Raises UserError where the prior has no such middle.
+        """
+        if not self.can_truncate:
             raise UserError(f"truncation is of a normal prior, and {self.name} draws from another: leave it out")
-        if not threshold > 0:
-            raise UserError(f"truncation {threshold}: a number above 0 was expected, such as 0.7")
-        return truncate.truncated(z, threshold)
+        if not truncation > 0:
+            raise UserError(f"truncation {truncation}: a number above 0 was expected, such as 0.7")
+        if isinstance(self.method, Styles):
+            return torch.lerp(self.method.average(self.trained.networks).to(codes), codes, truncation)
+        return truncate.truncated(codes, truncation)
 
     def fit_prior(self, pictures: Pictures, components: int = 10, label: Label = None) -> Model:
         """This model with a mixture of Gaussians fitted to the codes of `pictures` as its prior.
@@ -164,8 +186,8 @@ class Model:
 
     @property
     def is_gaussian(self) -> bool:
-        """Whether the method's own prior is a standard normal."""
-        return self.can(Samples) and not self.can(Quantises)
+        """Whether the codes' prior is a standard normal."""
+        return self.can(Samples) and not self.can(Quantises) and not self.can(Styles)
 
     # ---- pictures
 
@@ -185,16 +207,9 @@ class Model:
 
     def decode_tensor(self, z: Tensor, label: Label = None) -> Tensor:
         self._need(Decodes, f"{self.name} does not make items from codes")
-        decode, labels = self.method.decode, self.labels(label, len(z))  # type: ignore[attr-defined]
-        if self.quick is None:
-            return self._blockwise(decode, z, labels)
-
-        def quickly(_: nn.Module, part: Tensor, label: Tensor | None) -> Tensor:
-            decoded: Tensor = decode(self.quick, part, label=label)
-            return decoded
-
-        with fast.autocast(torch.device("cpu"), torch.bfloat16):
-            return self._blockwise(quickly, z, labels)
+        used = self.trained if self.quick is None else replace(self.trained, networks=self.quick)
+        with fast.autocast(torch.device("cpu"), torch.float32 if self.quick is None else torch.bfloat16):
+            return self._blockwise(lambda _, part, label: used.items(part, label), z, self.labels(label, len(z)))
 
     def half(self) -> Model:
         """This model, decoding in bfloat16: about twice as quick on a CPU that multiplies it natively, slower on
@@ -222,12 +237,7 @@ class Model:
         """Pictures in any accepted form, made to fit as in training: (n, c, h, w) in [-1, 1]."""
         if isinstance(pictures, Tensor):
             return pictures  # as the networks take it, points included
-        channels, size, _ = self.trained.spec.shape
-        if isinstance(pictures, np.ndarray) and pictures.dtype != np.uint8:
-            raise UserError(f"pictures in an array of {pictures.dtype}: uint8 values 0..255 were expected")
-        if isinstance(pictures, np.ndarray) and pictures.shape[1:] == (size, size, channels):
-            return images.to_float(pictures)
-        return images.to_float(np.stack([_decoded(one, self.shape) for one in pictures]))
+        return images.to_float(fitted_to(self.shape, pictures))
 
     @property
     def shape(self) -> Shape:
@@ -243,11 +253,10 @@ class Model:
         if self.fitted is not None:
             self.fitted.save(Path(folder) / _storage.PRIOR)
 
-    @property
+    @cached_property
     def code_shape(self) -> tuple[int, ...]:
         """Of one code."""
-        shape: tuple[int, ...] = self.method.latent_shape(self.trained.spec)  # type: ignore[attr-defined]
-        return shape
+        return self.trained.code_shape
 
     def code_shape_or_refuse(self) -> tuple[int, ...]:
         """The same. Raises UserError for a model that makes nothing from codes."""
@@ -268,16 +277,6 @@ class Model:
         labels = itertools.repeat(None) if label is None else label.split(_BLOCK)
         parts = zip(x.split(_BLOCK), labels, strict=False)
         return torch.cat([function(self.trained.networks, part, label=own).float() for part, own in parts])
-
-
-def _decoded(one: Image.Image | Path | str | np.ndarray, shape: Shape) -> np.ndarray:
-    if isinstance(one, Image.Image):
-        one = np.asarray(one.convert("RGBA" if one.has_transparency_data else "RGB"))
-    raw = one if isinstance(one, np.ndarray) else Path(one).read_bytes()
-    try:
-        return decode(raw, shape).pixels
-    except Unreadable as error:
-        raise UserError(f"{'an image' if isinstance(one, np.ndarray) else one}: {error}") from error
 
 
 def load(path: str | Path, method: type[Method[Any]] | None = None) -> Model:

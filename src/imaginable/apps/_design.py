@@ -16,7 +16,6 @@ from imaginable.apps._book import Book, fingerprint
 from imaginable.apps._json import Reader
 from imaginable.core.errors import UserError
 from imaginable.data import images
-from imaginable.latent import truncate
 from imaginable.latent.directions import orthogonal
 from imaginable.latent.traverse import moved
 from imaginable.model import Model
@@ -106,8 +105,8 @@ def complete(model: Model, design: Design, book: Book | None = None) -> Design:
 
 
 def can_truncate(model: Model) -> bool:
-    """Whether its codes are drawn from a standard normal, which truncation is of."""
-    return model.is_gaussian and model.fitted is None
+    """Whether its codes are drawn around a middle, which truncation goes to."""
+    return model.can_truncate and model.fitted is None
 
 
 def _label(model: Model, label: str | None) -> str | None:
@@ -130,7 +129,7 @@ def code_of(model: Model, design: Design, book: Book | None = None) -> Tensor:
 def _moved(model: Model, whole: Design) -> Tensor:
     start = torch.tensor(whole.code)
     if whole.truncation is not None:
-        start = truncate.truncated(start, whole.truncation)
+        start = model.truncated(start.reshape(1, *model.code_shape), whole.truncation).flatten()
     locked = [torch.tensor(move.vector) for move in whole.moves if move.locked]
     moves = []
     for move in whole.moves:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -22,8 +22,42 @@ from imaginable.core.errors import UserError, nearest
 from imaginable.core.optimizers import Optimizer
 from imaginable.core.sizes import Sizes
 from imaginable.core.types import Batch, DataSpec, Kind, Loss, Progress
-from imaginable.nn.degrade import Degradation
-from imaginable.nn.holes import Shapes
+from imaginable.methods._capabilities import (
+    Bounds,
+    Decodes,
+    Encodes,
+    Enlarges,
+    Fills,
+    Judges,
+    Quantises,
+    Samples,
+    Scores,
+    Styles,
+    Translates,
+    Vitals,
+)
+
+__all__ = [
+    "Bounds",
+    "Decodes",
+    "Encodes",
+    "Enlarges",
+    "Fills",
+    "Judges",
+    "Method",
+    "N",
+    "Phase",
+    "Quantises",
+    "Samples",
+    "Scores",
+    "Styles",
+    "Trained",
+    "Translates",
+    "Vitals",
+    "find",
+    "name_of",
+]
+"""capabilities among them, so that a method has one place to import from"""
 
 N = TypeVar("N", bound=nn.Module)
 
@@ -110,146 +144,40 @@ class Method(ABC, Generic[N]):
 
 @dataclass(frozen=True)
 class Trained:
-    """Networks together with what made them."""
+    """Networks together with what made them, and the codes a person handles: w of all layers where the method Styles.
+
+    For methods that have codes: `codes` for one that Samples, `items` for one that Decodes.
+    """
 
     method: Method[Any]
     networks: nn.Module
     spec: DataSpec
 
-
-@runtime_checkable
-class Decodes(Protocol):
-    """Turns a latent code into an item."""
-
-    def latent_shape(self, spec: DataSpec) -> tuple[int, ...]:
-        """Shape of one code."""
-
-    def decode(
-        self,
-        nets: Any,
-        z: Tensor,
-        label: Tensor | None = None,
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """Codes (n, *latent_shape) to items (n, *spec.shape), images in [-1, 1]."""
-
-
-@runtime_checkable
-class Samples(Decodes, Protocol):
-    """Has a prior over its codes."""
-
-    def prior(
-        self, nets: Any, n: int, spec: DataSpec, generator: torch.Generator, label: Tensor | None = None
-    ) -> Tensor:
-        """n codes (n, *latent_shape)."""
-
-
-@runtime_checkable
-class Encodes(Protocol):
-    """Has an encoder."""
-
-    def encode(self, nets: Any, x: Tensor, label: Tensor | None = None) -> Tensor:
-        """The posterior mean of each item's code, (n, *latent_shape): never a random draw."""
-
-
-@runtime_checkable
-class Quantises(Protocol):
-    """Has codes from a codebook, which can be stored without loss."""
-
-    def code_bits(self, spec: DataSpec) -> float:
-        """Of one item's code, when every entry is as likely."""
-
-
-@runtime_checkable
-class Bounds(Protocol):
-    """Has a bound on log p(x) by importance sampling."""
-
-    def log_weights(
-        self, nets: Any, x: Tensor, samples: int, generator: torch.Generator, label: Tensor | None = None
-    ) -> Tensor:
-        """log p(x, z) - log q(z | x) for so many draws z of q(z | x), (samples, n) in nats.
-
-        Their mean is the ELBO, log of the mean of their exponentials the k-sample bound (Burda et al. 2016).
-        """
-
     @property
-    def levels(self) -> int | None:
-        """How many values a number of an item can take under the likelihood; None where it is a density."""
+    def code_shape(self) -> tuple[int, ...]:
+        """Of one code."""
+        shape: tuple[int, ...] = self.method.latent_shape(self.spec)  # type: ignore[attr-defined]
+        if not isinstance(self.method, Styles):
+            return shape
+        where = self.method.average(self.networks)
+        with torch.no_grad():
+            return tuple(self.method.map(self.networks, where.new_zeros(1, *shape)).shape[1:])
 
+    def codes(self, n: int, generator: torch.Generator, label: Tensor | None = None) -> Tensor:
+        """n codes of the method's prior, (n, *code shape). generator: on the CPU."""
+        assert isinstance(self.method, Samples), "others have no prior"
+        z = self.method.prior(self.networks, n, self.spec, generator, label)
+        if not isinstance(self.method, Styles):
+            return z
+        with torch.no_grad():
+            return self.method.map(self.networks, z.to(self.method.average(self.networks).device), label)
 
-@runtime_checkable
-class Vitals(Protocol):
-    """Can be watched while it trains."""
-
-    def vitals(self, nets: Any, x: Tensor, label: Tensor | None = None) -> dict[str, Tensor]:
-        """What the diagnosis of training/health.py reads, on held-out items x (n, ...). Any of:
-
-        kl: (dimensions,) nats of each latent dimension, averaged over items.
-        mean_variance: (dimensions,) variance over items of the posterior's mean.
-        codes: (n, ...) a draw of each item's posterior; only where the prior of all of it is N(0, I).
-        usage: (codes,) how often each entry of a codebook was chosen.
-        distortion: () nats, -E log p(x | z).
-        error: () root mean squared error of the reconstruction, per number.
-        deviation: () the standard deviation of a Gaussian p(x | z), per number, where it is fixed beforehand.
-
-        Called on blocks of items: usage is summed, codes are collected, the others averaged. May draw from
-        torch's global generator.
-        """
-
-
-@runtime_checkable
-class Judges(Protocol):
-    """Has a discriminator, whose opinion of items can be asked."""
-
-    def judge(self, nets: Any, x: Tensor, label: Tensor | None = None) -> Tensor:
-        """Logits (n,) of items as they are, not augmented; a high one says real. A critic's need have no zero."""
-
-
-@runtime_checkable
-class Scores(Protocol):
-    """Says how unlike what it learned from an item is, and where."""
-
-    def score(self, nets: Any, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Of pictures (n, c, h, w) a number each (n,), high = unlike, and a map (n, h, w), high where it is unlike.
-
-        An item's score never depends on the other items.
-        """
-
-
-@runtime_checkable
-class Translates(Protocol):
-    """Makes pictures of pictures.
-
-    task: which of the verbs it is for. multiple: its networks take any height and width that is one of this.
-    A method whose task is "upscale" also is `Enlarges`, one whose task is "inpaint" `Fills`.
-    """
-
-    task: ClassVar[Literal["translate", "upscale", "inpaint"]]
-    multiple: ClassVar[int]
-
-    def translate(self, nets: Any, x: Tensor, hole: Tensor | None = None, to: str | None = None) -> Tensor:
-        """Items (n, *shape) to items, always the same ones for the same x.
-
-        upscale: (n, c, h, w) to (n, c, f h, f w) for any h, w. inpaint: pixels outside the hole (n, 1, h, w), 1 = to
-        be filled, come back unchanged. to: one of the method's `ways`, the first without it.
-        """
-
-
-class Enlarges(Translates, Protocol):
-    """factor: how many times as large the result is on a side. degradation: how what it learned from was made small."""
-
-    @property
-    def factor(self) -> int: ...
-
-    @property
-    def degradation(self) -> Degradation: ...
-
-
-class Fills(Translates, Protocol):
-    """holes: the shapes of those that it learned from, where the data brought none."""
-
-    @property
-    def holes(self) -> Shapes: ...
+    def items(self, codes: Tensor, label: Tensor | None = None) -> Tensor:
+        """Codes (n, *code shape) to items (n, *spec.shape), with gradients. A class is in w already."""
+        assert isinstance(self.method, Decodes), "others make nothing of codes"
+        if isinstance(self.method, Styles):
+            return self.method.synthesize(self.networks, codes)
+        return self.method.decode(self.networks, codes, label)
 
 
 def name_of(method: Method[Any]) -> str:

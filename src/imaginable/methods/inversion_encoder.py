@@ -6,6 +6,7 @@ arXiv:1609.03552, on made pictures as in Bau et al. 2019, "Seeing What a GAN Can
 
 Objective, descended, for a trained generator G that is held still, d numbers of a code and D of an item:
     E_z,y [ ‖E(x) - z‖² / d  +  λ ‖G(E(x), y) - x‖² / D ],   x = G(z, y),   z ~ p(z),   y uniform over the classes.
+Where G maps z to styles, z here is w of all layers, (layers, styles), and so is what is found: the space W+.
 The first term alone wastes itself on what the picture does not show of its code; the second only counts what shows.
 
 It needs no data, only a generator: the pictures it learns from never were, and there are as many as one likes. So of a
@@ -82,17 +83,15 @@ class InversionEncoder(Method[InversionNetworks]):
 
     def inversion_error(self, nets: InversionNetworks, batch: Batch, progress: Progress) -> Loss:
         assert nets.generator is not None, "training is refused without"
-        method, networks, spec = nets.generator.method, nets.generator.networks, nets.generator.spec
-        assert isinstance(method, Samples), "what cannot is refused"
-        device, n = batch.x.device, len(batch)
-        told = method.labels != "none" and spec.classes
-        label = torch.randint(len(spec.classes), (n,)).to(device) if told else None
+        generator, device, n = nets.generator, batch.x.device, len(batch)
+        classes = len(generator.spec.classes) if generator.method.labels != "none" else 0
+        label = torch.randint(classes, (n,)).to(device) if classes else None
         with torch.no_grad():
-            z = method.prior(networks, n, spec, torch.default_generator, label).to(device)
-            x = method.decode(networks, z, label)  # (n, *shape)
+            z = generator.codes(n, torch.default_generator, label).to(device)
+            x = generator.items(z, label)  # (n, *shape)
         found = nets.encoder(x)  # (n, *code shape)
         code = (found - z).square().mean()
-        picture = (method.decode(networks, found, label) - x).square().mean()
+        picture = (generator.items(found, label) - x).square().mean()
         return Loss(code + self.pixels * picture, code=code, picture=picture)
 
     def latent_shape(self, spec: DataSpec) -> tuple[int, ...]:

@@ -143,6 +143,19 @@ class Stylegan2Generator(nn.Module):
             picture = double_size(picture) + to_image(x, codes[2 * level + 3])
         return picture
 
+    def affines(self) -> list[Tensor]:
+        """Of every layer, what makes its channels' styles of its code: (channels, styles), scaled as it is used.
+
+        A layer's code makes the styles of one convolution and, where its resolution ends, of the picture's.
+        """
+        at_codes: list[list[EqualisedLinear]] = [[] for _ in range(self.layers)]
+        for number, layers in ((0, self.same), (1, self.up), (1, self.pictures)):
+            for level, layer in enumerate(layers):
+                own = layer.convolution if isinstance(layer, StyledConvolution) else layer
+                assert isinstance(own, ModulatedConvolution)
+                at_codes[2 * level + number].append(own.affine)
+        return [torch.cat([one.weight * one.weight_gain for one in several]) for several in at_codes]
+
 
 class Halving(nn.Module):
     """(convolutions + shortcut) / √2 at half the size, (n, before, h, w) -> (n, after, h / 2, w / 2); figure 7c."""

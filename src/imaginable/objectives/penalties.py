@@ -7,6 +7,7 @@ item alone.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -34,6 +35,18 @@ def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, norm: float = 1
     # the root has no slope at 0: a critic that is flat somewhere must not make the weights NaN
     norms = (_gradient(critic, between).square().sum(1) + 1e-12).sqrt()
     return (norms - norm).square()
+
+
+def path_lengths(synthesize: Callable[[Tensor], Tensor], w: Tensor) -> Tensor:
+    """‖J_wᵀ y‖ of codes w (n, layers, styles) and pictures y of normal noise over √(height · width), (n,).
+
+    Its square is the mean over layers of the sum over styles. Karras et al. 2020, "Analyzing and Improving the Image
+    Quality of StyleGAN", arXiv:1912.04958, section 3.2; y and the mean over layers as in the authors' code.
+    """
+    x = synthesize(w)  # (n, c, h, w)
+    y = torch.randn_like(x) / math.sqrt(x.shape[2] * x.shape[3])
+    (gradient,) = torch.autograd.grad((x * y).sum(), w, create_graph=True)
+    return gradient.float().square().sum(2).mean(1).sqrt()
 
 
 def orthogonality(weight: Tensor) -> Tensor:

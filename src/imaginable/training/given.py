@@ -71,4 +71,4 @@ def without_items(job: Job[Any]) -> Dataset:
 
 def spec_without_items(trained: Trained) -> DataSpec:
     assert isinstance(trained.method, Decodes), "a method without data is taught by one that makes items"
-    return replace(trained.spec, target_shape=trained.method.latent_shape(trained.spec), count=0)
+    return replace(trained.spec, target_shape=trained.code_shape, count=0)
