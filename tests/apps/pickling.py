@@ -8,11 +8,11 @@ from __future__ import annotations
 import math
 import pickle
 import sys
-import types
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from imaginable.networks.stylegan2 import Stylegan2Discriminator, Stylegan2Generator
 from imaginable.networks.stylegan3 import Stylegan3Generator
+from imaginable.networks.stylegan3_layers import Stage
 
 BUFFERS = ("noise_const", "w_avg", "filter", "freqs", "phases", "transform", "magnitude_ema")
 """how names of tensors end that are no parameters"""
@@ -57,9 +58,9 @@ def their_modules() -> Iterator[None]:
         "dnnlib.util": EasyDict,
         "torch_utils.persistence": _reconstruct_persistent_obj,
     }
-    made = {}
+    made: dict[str, ModuleType] = {}
     for name, thing in homes.items():
-        made |= {name.split(".")[0]: types.ModuleType(name.split(".")[0]), name: types.ModuleType(name)}
+        made |= {name.split(".")[0]: ModuleType(name.split(".")[0]), name: ModuleType(name)}
         setattr(made[name], thing.__name__, thing)
         thing.__module__ = name
     sys.modules.update(made)
@@ -150,24 +151,32 @@ def stylegan2_discriminator(network: Stylegan2Discriminator) -> dict[str, Tensor
     return state
 
 
-def stylegan3_generator(network: Stylegan3Generator) -> dict[str, Tensor]:
-    ours, rotates = network.state_dict(), network.synthesis.layers[0].convolution.weight.shape[-1] == 1
+def stylegan3_generator(network: Stylegan3Generator, made: Sequence[Stage]) -> dict[str, Tensor]:
+    """made: what its layers put out."""
+    ours = network.state_dict()
+    rotates = ours["synthesis.layers.0.convolution.weight"].shape[-1] == 1
     state = {**_mapping(ours), "mapping.w_avg": ours["average"], **_parts(ours, "synthesis.input", "synthesis.input")}
-    stage = network.synthesis.input.stage
-    for number, layer in enumerate(network.synthesis.layers):
-        stage = layer.stage
+    for number, stage in enumerate(made):
         name = f"synthesis.L{number}_{stage.size}_{stage.channels}"
         state |= _parts(ours, f"synthesis.layers.{number}.convolution", name)
         state[f"{name}.down_filter"] = torch.ones(12, 12) if rotates and not stage.critical else torch.ones(12)
-    name = f"synthesis.L{len(network.synthesis.layers)}_{stage.size}_{len(ours['synthesis.colours.bias'])}"
+    name = f"synthesis.L{len(made)}_{made[-1].size}_{len(ours['synthesis.colours.bias'])}"
     return state | _parts(ours, "synthesis.colours", name)
 
 
-def write(path: Path, generator: Mapping[str, Tensor], discriminator: Mapping[str, Tensor] | None = None) -> Path:
-    """A file whose source makes another beside it, should it ever be run."""
+def write(
+    path: Path,
+    generator: Mapping[str, Tensor],
+    discriminator: Mapping[str, Tensor] | None = None,
+    arguments: Mapping[str, Any] = MappingProxyType({}),
+    judges: Mapping[str, Any] = MappingProxyType({}),
+) -> Path:
+    """A file whose source makes another beside it, should it ever be run. arguments, judges: what its generator and its
+    discriminator were made with."""
     source = f"import pathlib\npathlib.Path({str(path.with_suffix('.ran'))!r}).touch()\n"
-    kwargs = EasyDict(z_dim=8, mapping_kwargs=EasyDict(num_layers=2), channel_base=32)
+    kwargs = EasyDict(z_dim=8, mapping_kwargs=EasyDict(num_layers=2), synthesis_kwargs=EasyDict(arguments))
     made = module(generator, source, _init_args=(), _init_kwargs=kwargs)
-    judge = None if discriminator is None else module(discriminator, source, "Discriminator", _init_kwargs=EasyDict())
-    path.write_bytes(file_of({"G": made, "D": judge, "G_ema": made, "training_set_kwargs": EasyDict(), "augment_pipe": None}))
+    judge = discriminator and module(discriminator, source, "Discriminator", _init_kwargs=EasyDict(judges))
+    content = {"G": made, "D": judge, "G_ema": made, "training_set_kwargs": EasyDict(), "augment_pipe": None}
+    path.write_bytes(file_of(content))
     return path

@@ -28,7 +28,7 @@ from imaginable.networks import stylegan2, stylegan3
 from imaginable.networks.stylegan3_layers import stages
 
 MOST_LAYERS = 64
-_ALWAYS = {
+_ALWAYS: dict[str, object] = {
     "activation": "lrelu",
     "lr_multiplier": 0.01,
     "use_noise": True,
@@ -86,7 +86,7 @@ def read(path: Path) -> Imported:
         if generator is None:
             raise RefusedError("holds no G_ema, the averaged generator of an official checkpoint")
         return _imported(generator, discriminator)
-    except RefusedError as error:
+    except (RefusedError, UserError) as error:  # the method's own refusals know of no file
         raise UserError(f"{path}: {error}") from error
 
 
@@ -115,7 +115,7 @@ def _imported(generator: _Network, discriminator: _Network | None) -> Imported:
     return Imported(Trained(method, networks, spec), discriminator is not None)
 
 
-def _check(network: _Network, further: Mapping[str, str]) -> None:
+def _check(network: _Network, further: dict[str, object]) -> None:
     """Raises RefusedError for arguments of other networks than these."""
     expected = _ALWAYS | further
     for name, value in network.arguments():
@@ -159,7 +159,9 @@ def _stylegan2(generator: _Network) -> tuple[Method[Any], DataSpec]:
     wides = [generator.size(f"synthesis.b{size}.conv1.weight", 0) for size in reversed(sizes)]
     size, width, most = sizes[-1], wides[0], max(wides)
     if wides != stylegan2.widths(width, most, size):
-        raise RefusedError(f"has {wides} channels from the picture down; only ones doubled up to some number can be read")
+        raise RefusedError(
+            f"has {wides} channels from the picture down; only ones doubled up to some number can be read"
+        )
     channels = generator.size(f"synthesis.b{size}.torgb.weight", 0)
     method = Stylegan2(latents=latents, styles=styles, width=width, most=most, depth=depth)
     return method, DataSpec("images", (channels, size, size), classes)
@@ -192,8 +194,11 @@ def _stylegan3(generator: _Network) -> tuple[Method[Any], DataSpec]:
 
 def _rotates(generator: _Network) -> bool:
     """R has 1 x 1 kernels and filters in two dimensions, T neither."""
-    pointwise = any(re.match(r"synthesis\.L0_\d+_\d+\.weight$", name) and value.shape[-1] == 1
-                    for name, value in generator.tensors.items() if value.ndim)
+    pointwise = any(
+        re.match(r"synthesis\.L0_\d+_\d+\.weight$", name) and value.shape[-1] == 1
+        for name, value in generator.tensors.items()
+        if value.ndim
+    )
     radial = any(name.endswith("down_filter") and value.ndim == 2 for name, value in generator.tensors.items())
     if pointwise != radial:
         raise RefusedError("has 1 x 1 kernels without radial filters, or the other way round; only T and R can be read")

@@ -158,7 +158,9 @@ def _tensor(arguments: tuple[Any, ...]) -> Tensor:
         raise RefusedError("holds a tensor of negative sizes")
     last = offset + sum((count - 1) * step for count, step in zip(size, stride, strict=True))
     if math.prod(size) and (last >= len(storage) or math.prod(size) > len(storage)):
-        raise RefusedError(f"holds a tensor of {math.prod(size):,} numbers in a storage of {len(storage):,}")
+        raise RefusedError(
+            f"holds a tensor of {math.prod(size):,} numbers that is not within its storage of {len(storage):,}"
+        )
     return storage.as_strided(size, stride, offset) if math.prod(size) else storage.new_empty(0)
 
 

@@ -21,14 +21,26 @@ MOST_STEPS = 2_000_000
 """of a file; an official one takes tens of thousands. What a step makes takes far more memory than the step itself"""
 MOST_WAITING = 5_000
 """values on the stack: where lists are nested, those that are not complete yet"""
-_DAMAGED = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, MemoryError, RuntimeError, struct.error)
+_DAMAGED = (
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    MemoryError,
+    RuntimeError,
+    struct.error,
+)
 """what goes wrong in this package's own functions when a file does not hold what they expect"""
 _KEY = (str, int)
 """what may be a key or in a set: for deep tuples even their hash is a danger"""
 
 
 class RefusedError(Exception):
-    """Why a file is not read, as the rest of a sentence that begins with its name."""
+    """Why a file is not read, as the rest of a sentence that begins with its name; one line, whatever the file says."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__("".join(letter if letter.isprintable() else "?" for letter in why))
 
 
 @dataclass(frozen=True)
@@ -175,8 +187,9 @@ class _Machine:
     def _named(self, module: Any, name: Any) -> Name:
         text = f"{_text(module)}.{_text(name)}"
         if text not in self.known:
-            shown = "".join(letter if letter.isprintable() else "?" for letter in text[:100])
-            raise RefusedError(f"names {shown}, which no official checkpoint needs; refused without running anything")
+            raise RefusedError(
+                f"names {text[:100]}, which no official checkpoint needs; refused without running anything"
+            )
         return Name(text, self.known[text])
 
     def _last(self, count: int) -> tuple[Any, ...]:

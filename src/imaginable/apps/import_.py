@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields
 from pathlib import Path
 
 from imaginable.apps import _diffusers, _official
 from imaginable.apps._official import Imported
 from imaginable.apps._pictures import Say
+from imaginable.core import config
 from imaginable.core.errors import UserError
 from imaginable.methods import _storage
 from imaginable.methods._method import Trained, name_of
@@ -50,7 +50,9 @@ def _save(trained: Trained, run: Run, path: Path) -> None:
 
 def _keep_discriminator(trained: Trained, run: Run) -> None:
     """Where `train --from` looks for the players that a model has not; with no job beside it, nothing to go on with."""
-    networks = {name: value for name, value in trained.networks.state_dict().items() if name.startswith("discriminator.")}
+    networks = {
+        name: value for name, value in trained.networks.state_dict().items() if name.startswith("discriminator.")
+    }
     checkpoint.save(run.checkpoint, {"state": {"networks": networks}, "seen": 0, "environment": {}})
 
 
@@ -58,13 +60,15 @@ def _told(imported: Imported, run: Run, path: Path) -> Iterator[str]:
     trained, spec = imported.trained, imported.trained.spec
     millions = sum(weight.numel() for weight in trained.networks.get_submodule("generator").parameters()) / 1e6
     classes = f", conditional on {len(spec.classes)} classes" if spec.classes else ""
-    yield f"{path.name}: {name_of(trained.method)}, {spec.shape[-1]} pixels{classes}, a generator of {millions:.1f} million parameters"
+    yield f"{path.name}: {name_of(trained.method)}, {spec.shape[-1]} pixels{classes}, {millions:.1f} million parameters"
     yield f"{run.folder}: a model that all verbs open; what its weights may be used for is for their owners to say"
     yield f"  then   imaginable sample {run.folder} -n 16 --out DIR"
     yield f"  or     imaginable studio {run.folder}"
-    usual = {field.name: field.default for field in fields(trained.method)}
-    chosen = {field: value for field, value in vars(trained.method).items() if value != usual[field]}
-    flags = "".join(f" --{field} {value}" for field, value in chosen.items())
+    usual = config.to_mapping(type(trained.method)())
+    chosen = {field: value for field, value in config.to_mapping(trained.method).items() if value != usual[field]}
+    flags = "".join(f" --{field} {value}" for field, value in chosen.items()) + (
+        "" if spec.classes else " --unlabelled"
+    )
     yield f"  or     imaginable train {name_of(trained.method)} DATA --from {run.folder} --size {spec.shape[-1]}{flags}"
     if not imported.judged:
         yield "  (the file has no discriminator: there training begins with a new one)"

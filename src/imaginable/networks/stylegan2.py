@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Mapping as Map
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -215,9 +216,9 @@ class Stylegan2Discriminator(nn.Module):
 
 
 def from_public(state: Map[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors of a public StyleGAN2 generator or discriminator under the names they have here, without its filters.
+    """The tensors of a public StyleGAN2 generator or discriminator, but filters, under the names they have here.
 
-    Its blocks are named b(size). Its embedding of classes is a linear layer on one-hot labels; here that layer's values.
+    Its blocks are named b(size). Its embedding of classes is a linear layer; here, what that gives for one-hot labels.
     """
     public = {name: tensor for name, tensor in state.items() if not name.endswith("resample_filter")}
     levels = [_level(found) for name in public if (found := re.search(r"\bb(\d+)\.", name))]
@@ -252,13 +253,13 @@ _PUBLIC = {
 
 def _renamed(name: str, top: int) -> str:
     """top: the level of the picture."""
-
-    def put(found: re.Match[str], ours: str) -> str:
-        if "{" not in ours:
-            return found.expand(ours)
-        level = _level(found)
-        return ours.format(level=level, below=level - 1, from_top=top - level)
-
     for theirs, ours in _PUBLIC.items():
-        name = re.sub(theirs, lambda found, ours=ours: put(found, ours), name)
+        name = re.sub(theirs, partial(_put, ours, top), name)
     return name
+
+
+def _put(ours: str, top: int, found: re.Match[str]) -> str:
+    if "{" not in ours:
+        return found.expand(ours)
+    level = _level(found)
+    return ours.format(level=level, below=level - 1, from_top=top - level)
