@@ -305,6 +305,7 @@ ARGUMENTS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "a residual generator": ({"architecture": "resnet"}, {}, "architecture=resnet; only skip"),
     "a discriminator of sums": ({}, {"architecture": "skip"}, "architecture=skip; only resnet"),
     "another activation": ({"block_kwargs": {"activation": "relu"}}, {}, "activation=relu; only lrelu"),
+    "a number of many digits": ({"activation": 2**100_000}, {}, "activation=int; only lrelu"),
     "another rate": ({}, {"mapping_kwargs": {"lr_multiplier": [1]}}, "lr_multiplier=list; only 0.01"),
 }
 
@@ -318,6 +319,12 @@ def test_networks_made_with_other_arguments_are_refused(
     assert expected in refused(path, tmp_path / "run", capsys)
 
 
+def test_a_generator_without_latents_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    generator, _ = theirs(networks(OF_2, CLASSES))
+    generator["mapping.fc0.weight"] = generator["mapping.fc0.weight"][:, 8:]
+    assert "without latents" in refused(pickling.write(tmp_path / "x.pkl", generator), tmp_path / "run", capsys)
+
+
 def test_layers_of_another_stylegan3_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     generator, judge = theirs(networks(Stylegan3(**OF_3)))
     renamed = {name.replace("L0_36_", "L0_40_"): value for name, value in generator.items()}
@@ -326,6 +333,8 @@ def test_layers_of_another_stylegan3_are_refused(tmp_path: Path, capsys: pytest.
     first = next(name for name in generator if name.endswith("down_filter"))
     radial = generator | {first: torch.ones(12, 12)}
     assert "without radial filters" in refused(pickling.write(path, radial, judge), run, capsys)
+    renamed = {name.replace("L5_16_", "L5_0_"): value for name, value in generator.items()}
+    assert "stylegan3" in refused(pickling.write(path, renamed, judge), run, capsys)
     arguments = {"output_scale": 1.0}
     assert "output_scale=1.0; only 0.25" in refused(pickling.write(path, generator, judge, arguments), run, capsys)
 

@@ -21,7 +21,7 @@ from imaginable.apps._pickled_values import Record
 from imaginable.apps._pickles import RefusedError
 from imaginable.core.errors import UserError
 from imaginable.core.types import DataSpec
-from imaginable.methods._method import Method, Trained, name_of
+from imaginable.methods._method import Method, Trained
 from imaginable.methods.stylegan2 import Stylegan2
 from imaginable.methods.stylegan3 import LEAST_LAYERS, Stylegan3
 from imaginable.networks import stylegan2, stylegan3
@@ -101,7 +101,7 @@ def _imported(generator: _Network, discriminator: _Network | None) -> Imported:
     method, spec = _stylegan3(generator) if of_3 else _stylegan2(generator)
     if spec.shape[0] not in (1, 3):
         raise RefusedError(f"makes pictures of {spec.shape[0]} channels; 1 and 3 can be read")
-    method.sizes.check(spec.shape[-1], name_of(method))
+    method.check(spec)
     states = {"generator": _renamed(stylegan3.from_public if of_3 else stylegan2.from_public, generator)}
     if discriminator is not None:
         _check(discriminator, {"architecture": "resnet"})
@@ -120,12 +120,19 @@ def _check(network: _Network, further: dict[str, object]) -> None:
     expected = _ALWAYS | further
     for name, value in network.arguments():
         if name in expected and (not isinstance(value, int | float | str) or value != expected[name]):
-            shown = value if isinstance(value, int | float | str) and len(str(value)) < 20 else type(value).__name__
-            raise RefusedError(f"was made with {name}={shown}; only {expected[name]} can be read")
+            raise RefusedError(f"was made with {name}={_shown(value)}; only {expected[name]} can be read")
     taps = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
     for name, tensor in network.tensors.items():
         if name.endswith("resample_filter") and not torch.equal(tensor, torch.outer(taps, taps)):
             raise RefusedError(f"has another filter than 1 3 3 1 in {name}")
+
+
+def _shown(value: Any) -> str:
+    """What is short; of the rest its kind, for a number of many digits may take for ever to write."""
+    if isinstance(value, str):
+        return value[:30]
+    short = isinstance(value, float) or (isinstance(value, int) and abs(value) < 2**31)
+    return str(value) if short else type(value).__name__
 
 
 def _renamed(rename: Callable[[Mapping[str, Tensor]], dict[str, Tensor]], network: _Network) -> dict[str, Tensor]:
@@ -150,6 +157,8 @@ def _mapping(generator: _Network) -> tuple[int, int, int, tuple[str, ...]]:
     styles, depth = generator.size("mapping.w_avg", 0), len(generator.numbers(r"mapping\.fc(\d+)\."))
     classes = generator.size("mapping.embed.weight", 1) if "mapping.embed.weight" in generator.tensors else 0
     latents = generator.size("mapping.fc0.weight", 1) - (styles if classes else 0)
+    if latents < 1:
+        raise RefusedError("makes pictures of classes alone, without latents; such a generator cannot be read")
     return latents, styles, depth, tuple(map(str, range(classes)))
 
 
@@ -175,6 +184,7 @@ def _stylegan3(generator: _Network) -> tuple[Method[Any], DataSpec]:
     if not LEAST_LAYERS <= layers <= MOST_LAYERS:
         raise RefusedError(f"has {layers} layers; from {LEAST_LAYERS} to {MOST_LAYERS} can be read")
     _, size, channels = found[-1]
+    Stylegan3.sizes.check(size, "stylegan3")
     width, most = found[-2][2], max(wide for *_, wide in found[:-1])
     made = stages(size, layers, width * size // 2, most)
     if found[:-1] != [(number, stage.size, stage.channels) for number, stage in enumerate(made)]:
