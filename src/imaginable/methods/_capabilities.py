@@ -63,6 +63,18 @@ class Styles(Protocol):
 
 
 @runtime_checkable
+class Moves(Styles, Protocol):
+    """Can be asked for the same items shifted and turned: what its synthesis starts from is moved."""
+
+    def moved(self, nets: Any, w: Tensor, right: Tensor, down: Tensor, angle: Tensor) -> Tensor:
+        """(n, layers, styles) to items (n, *spec.shape), each turned about its centre, then shifted.
+
+        right, down: (n,), in parts of the picture's side. angle: (n,), counterclockwise as seen, in radians. Not cut
+        off at ±1, which would make edges that no pixels hold.
+        """
+
+
+@runtime_checkable
 class Encodes(Protocol):
     """Has an encoder."""
 

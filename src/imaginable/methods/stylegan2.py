@@ -35,6 +35,7 @@ from imaginable.methods._styles import StyleAdversaries, fooled, slope, styles_o
 from imaginable.networks.stylegan2 import Stylegan2Discriminator, Stylegan2Generator
 from imaginable.nn.augment import Augment
 from imaginable.nn.modulated import NoiseKind
+from imaginable.nn.transform import transforms
 from imaginable.objectives.penalties import path_lengths
 
 LENGTHS_AVERAGED = 0.01
@@ -165,6 +166,10 @@ class Stylegan2(Method[Stylegan2Networks]):
         # bounded only here: the discriminator is shown what lies outside, and the generator learns not to go there
         noise: NoiseKind = "constant" if generator is None else "random"
         return nets.generator.synthesize(w, noise, generator).clamp(-1, 1)
+
+    def moved(self, nets: Stylegan2Networks, w: Tensor, right: Tensor, down: Tensor, angle: Tensor) -> Tensor:
+        # not in the paper: the 4 x 4 map is moved as if it went on periodically; the noise stays where it is
+        return nets.generator.synthesize(w, "constant", transform=transforms(right, down, angle))
 
     def average(self, nets: Stylegan2Networks) -> Tensor:
         return nets.generator.average

@@ -22,6 +22,7 @@ from imaginable.nn.minibatch import MinibatchDeviation
 from imaginable.nn.modulated import ModulatedConvolution, Noise, NoiseKind
 from imaginable.nn.normalization import ClassVectors
 from imaginable.nn.resample import blurred, double_size, half_size
+from imaginable.nn.transform import transformed
 
 MAPPING_RATE = 0.01
 """of learning, of the mapping network relative to the others"""
@@ -132,10 +133,17 @@ class Stylegan2Generator(nn.Module):
             w = torch.lerp(self.average, w, truncation)
         return w[:, None].expand(-1, self.layers, -1)
 
-    def synthesize(self, w: Tensor, noise: NoiseKind = "random", generator: torch.Generator | None = None) -> Tensor:
-        """Pictures of codes (n, layers, styles)."""
+    def synthesize(
+        self,
+        w: Tensor,
+        noise: NoiseKind = "random",
+        generator: torch.Generator | None = None,
+        transform: Tensor | None = None,
+    ) -> Tensor:
+        """Pictures of codes (n, layers, styles). transform: of the 4 x 4 map (nn/transform.py), (n, 3, 3)."""
         codes = w.unbind(1)
-        x = self.constant.expand(len(w), -1, -1, -1).contiguous(memory_format=torch.channels_last)
+        start = self.constant if transform is None else transformed(self.constant, transform)
+        x = start.expand(len(w), -1, -1, -1).contiguous(memory_format=torch.channels_last)
         x = self.same[0](x, codes[0], noise, generator)
         picture: Tensor = self.pictures[0](x, codes[1]).to(torch.float32)
         for level, (up, same, to_image) in enumerate(zip(self.up, self.same[1:], self.pictures[1:], strict=True)):
