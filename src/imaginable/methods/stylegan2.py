@@ -98,7 +98,7 @@ class Stylegan2(Method[Stylegan2Networks]):
     def networks(self, spec: DataSpec, given: Mapping[str, Trained]) -> Stylegan2Networks:
         sizes, classes = (spec.shape, self.width, self.most), len(spec.classes)
         generator = Stylegan2Generator(self.latents, *sizes, self.styles, self.depth, classes)
-        discriminator = Stylegan2Discriminator(*sizes, classes, depth=self.depth)
+        discriminator = Stylegan2Discriminator(*sizes, classes)
         return Stylegan2Networks(generator, discriminator, Augment(self.augment), classes)
 
     def optimizers(self) -> dict[str, Optimizer]:
