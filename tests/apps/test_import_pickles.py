@@ -17,7 +17,6 @@ import numpy as np
 import pickling
 import pytest
 import torch
-from imaginable.methods.stylegan3 import Stylegan3
 from torch import Tensor
 
 from imaginable import model as models
@@ -27,6 +26,7 @@ from imaginable.apps._pickles import RefusedError
 from imaginable.cli import main
 from imaginable.core.types import DataSpec
 from imaginable.methods.stylegan2 import Stylegan2
+from imaginable.methods.stylegan3 import Stylegan3
 from imaginable.networks.stylegan2 import Stylegan2Generator
 from imaginable.networks.stylegan3_layers import stages
 from imaginable.training import job as jobs
