@@ -22,7 +22,8 @@ from torch import Tensor
 
 from imaginable.core import fast
 from imaginable.networks.stylegan3_layers import Stage, stages
-from imaginable.nn.filtered import GAIN, HEADROOM, SLOPE, TAPS, FilteredLeakyReLU
+from imaginable.nn.equalised import GAIN, SLOPE
+from imaginable.nn.filtered import HEADROOM, TAPS, FilteredLeakyReLU
 from imaginable.nn.low_pass import low_pass, radial_low_pass
 
 Layer = Callable[[Tensor], Tensor]

@@ -15,7 +15,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from imaginable.core.types import Batch, DataSpec
-from imaginable.methods._method import Styles, Translates
+from imaginable.methods._method import Translates
+from imaginable.methods.stylegan2 import Stylegan2
 from imaginable.networks.residual import ResidualDecoder
 from imaginable.objectives.reconstruction import squared_error
 from imaginable.objectives.variational import kl_to_standard_normal, reparameterise
@@ -32,7 +33,7 @@ def ordinary_step(method: Any, spec: DataSpec, batch: Batch, at: float) -> Step:
         return translating_step(method, nets, x, batch.y.contiguous())
     if isinstance(method, Translates):
         return restoring_step(method, nets, x, at)
-    if isinstance(method, Styles):
+    if isinstance(method, Stylegan2):
         return styles_step(method, nets, x)
     if "generator" in method.averaged:
         return adversarial_step(method, nets, x)

@@ -19,7 +19,15 @@ from imaginable.methods._method import Method, Trained
 from imaginable.methods.dcgan import Dcgan
 from imaginable.training.job import Job, Training
 
-SMALL = {"width": 8, "latents": 8, "hidden": 16, "block_out_channels": (8, 16), "norm_num_groups": 4}
+SMALL = {
+    "width": 8,
+    "latents": 8,
+    "hidden": 16,
+    "styles": 16,
+    "layers": 3,
+    "block_out_channels": (8, 16),
+    "norm_num_groups": 4,
+}
 SHORT = {
     "images": 64,
     "batch": 8,

@@ -29,7 +29,7 @@ VERBS = {
     "evaluate": "RUN DATA [--likelihood]     how good a model is, measured on data it has not seen",
     "compare": "RUN RUN ... --data DATA     which of them is better, and at what: a table and a page",
     "export": "RUN --to diffusers --out DIR a folder that diffusers opens",
-    "import": "PATH --run RUN              such a folder as a run",
+    "import": "PATH --run RUN              such a folder, or an official StyleGAN2 or 3 .pkl, as a run",
     "studio": "[RUN ...]                   a page with sliders, on this machine (--port, --data FOLDER)",
     "report": "RUN [RUN ...] --out x.html  one page for several runs",
 }

@@ -102,7 +102,7 @@ def _call(verb: str, leading: list[str], flags: list[str]) -> int:
     name = f"{verb}_" if keyword.iskeyword(verb) else verb
     module = importlib.import_module(_MODULES.get(verb, f"imaginable.apps.{name}"))
     function = getattr(module, name)
-    hints = typing.get_type_hints(function)
+    hints = typing.get_type_hints(function, include_extras=True)  # those that say a flag may come often
     parameters = inspect.signature(function).parameters.values()
     words = [p for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
     options = [p for p in parameters if p.kind is p.KEYWORD_ONLY and p.name != "say"]

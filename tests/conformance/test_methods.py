@@ -34,6 +34,7 @@ from imaginable.methods._method import (
     Bounds,
     Decodes,
     Encodes,
+    Grows,
     Method,
     Phase,
     Samples,
@@ -44,7 +45,7 @@ from imaginable.methods._method import (
     name_of,
 )
 from imaginable.methods._reader import Reader
-from imaginable.training import checkpoint
+from imaginable.training import budget, checkpoint
 from imaginable.training import job as jobs
 from imaginable.training.feed import Feed
 from imaginable.training.job import Job, Training
@@ -100,9 +101,12 @@ def tensors(networks: nn.Module) -> dict[str, Tensor]:
     return {name: value.clone() for name, value in networks.state_dict().items()}
 
 
-def moments(method: Method[Any]) -> list[float]:
-    """Half-way, and enough other fractions of a run for every phase to be active at one of them."""
+def moments(method: Method[Any], spec: DataSpec | None = None) -> list[float]:
+    """Half-way, and enough other fractions of a run for every phase to be active at one of them; with `spec`, what a
+    method that grows has at each of its stages, too."""
     found = [0.5]
+    if spec is not None and isinstance(method, Grows):
+        found = [middle for middle, _ in budget.parts(method.phases(), method.stages(spec))]
     for phase in method.phases():
         if not any(phase.active(0, fraction) for fraction in found):
             found.append((phase.start + phase.stop) / 2)
@@ -201,7 +205,7 @@ def test_a_phase_leaves_no_gradient_in_other_players(name: str, kind: str, build
 def test_every_parameter_learns_and_the_terms_are_finite(name: str, kind: str, precision: str, build: Build) -> None:
     state, feed = build(name, kind, precision=precision, images=1000)
     before = {key: value.detach().clone() for key, value in state.networks.named_parameters()}
-    for fraction in moments(state.job.method):
+    for fraction in moments(state.job.method, state.spec):
         state.seen, state.step = round(fraction * 1000), 0
         for _ in range(3):  # a branch that starts at zero moves in the second step
             terms = state.cycle(feed, 1000)

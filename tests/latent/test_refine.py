@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from imaginable.latent import invert
-from imaginable.latent.invert import refine
+from imaginable.latent.invert import Reach, refine
 
 
 def curved(z: Tensor, label: Tensor | None) -> Tensor:
@@ -70,7 +70,7 @@ def test_each_item_keeps_its_class() -> None:
 def test_codes_beyond_the_reach_pay() -> None:
     x = torch.full((4, 12), 1.0)  # nothing decodes to it: the further out, the nearer
     free = refine(curved, x, torch.ones(1, 4, 3), lr=0.3)
-    held = refine(curved, x, torch.ones(1, 4, 3), lr=0.3, reach=1.0)
+    held = refine(curved, x, torch.ones(1, 4, 3), lr=0.3, reach=Reach(1.0))
     assert float(held.codes.norm(dim=1).max()) < 0.5 * float(free.codes.norm(dim=1).min())
 
 

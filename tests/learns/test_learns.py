@@ -63,6 +63,12 @@ def test_a_dcgan_makes_every_class(tmp_path: Path, digits: Dataset) -> None:
     assert nearest_class_shares(model.latents(500), model, digits).min() > 0.02
 
 
+def test_a_progan_makes_every_class(tmp_path: Path, digits: Dataset) -> None:
+    fields = {"size": 32, "width": 16, "most": 64, "latents": 64, "batch": 32, "images": 50_000}
+    model = im.train("progan", "digits", run=str(tmp_path / "run"), **fields)
+    assert nearest_class_shares(model.latents(500), model, digits).min() > 0.02
+
+
 def test_ganomaly_tells_a_digit_it_never_saw(tmp_path: Path, digits: Dataset) -> None:
     """0.950 ± 0.013 when it was written, without zeros."""
     good = digits.train[digits.labels[digits.train] != 0]

@@ -6,7 +6,6 @@ networks agreed with the authors'.
 
 from __future__ import annotations
 
-import re
 import zlib
 from pathlib import Path
 
@@ -16,7 +15,13 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from imaginable.networks.stylegan2 import Halving, Mapping, Stylegan2Discriminator, Stylegan2Generator
+from imaginable.networks.stylegan2 import (
+    Halving,
+    Mapping,
+    Stylegan2Discriminator,
+    Stylegan2Generator,
+    from_public,
+)
 from imaginable.nn.modulated import Noise
 
 ORACLES = Path(__file__).parents[3] / "shared" / "oracles"
@@ -40,41 +45,10 @@ def discriminator(size: int = 16, channels: int = 3, classes: int = 0, group: in
     return Stylegan2Discriminator((channels, size, size), width=4, most=12, classes=classes, group=group, depth=2)
 
 
-def ours(name: str) -> str:
-    """The authors' name of a generator's or discriminator's tensor -> ours."""
-
-    def level(match: re.Match[str]) -> int:
-        return int(match[1]).bit_length() - 3  # 4 -> 0, 8 -> 1
-
-    rules = [
-        (r"mapping\.fc(\d+)", r"mapping.layers.\1"),
-        (r"mapping\.w_avg", "average"),
-        (r"synthesis\.b4\.const", "constant"),
-        (r"synthesis\.b(\d+)\.conv0", lambda match: f"up.{level(match) - 1}.convolution"),
-        (r"synthesis\.b(\d+)\.conv1", lambda match: f"same.{level(match)}.convolution"),
-        (r"synthesis\.b(\d+)\.torgb", lambda match: f"pictures.{level(match)}"),
-        (r"convolution\.noise_const", "noise.constant"),
-        (r"convolution\.noise_strength", "noise.strength"),
-        (r"b\d+\.fromrgb", "first"),
-        (r"b4\.conv\.", "last."),
-        (r"b4\.fc", "hidden"),
-        (r"b4\.out", "features"),
-        (r"b(\d+)\.conv0", lambda match: f"blocks.{3 - level(match)}.first"),
-        (r"b(\d+)\.conv1", lambda match: f"blocks.{3 - level(match)}.second"),
-        (r"b(\d+)\.skip", lambda match: f"blocks.{3 - level(match)}.shortcut"),
-    ]
-    for pattern, replacement in rules:
-        name = re.sub(pattern, replacement, name)
-    return name
-
-
 def filled(network: torch.nn.Module, oracle: dict[str, Tensor]) -> torch.nn.Module:
-    """The network with the authors' weights. Their embedding is a linear layer on one-hot classes."""
+    """The network with the authors' weights."""
     theirs = {name.removeprefix("state."): value for name, value in oracle.items() if name.startswith("state.")}
-    weight, bias = (theirs.pop(f"mapping.embed.{part}") for part in ("weight", "bias"))
-    state = {ours(name): value for name, value in theirs.items() if not name.endswith("resample_filter")}
-    state["mapping.classes.weight"] = weight.T / weight.shape[1] ** 0.5 + bias
-    network.load_state_dict(state)
+    network.load_state_dict(from_public(theirs))
     return network
 
 

@@ -16,7 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from imaginable.networks.stylegan3 import Stylegan3Generator, from_public
-from imaginable.networks.stylegan3_layers import Mapping, ModulatedConvolution, Waves, stages
+from imaginable.networks.stylegan3_layers import ModulatedConvolution, Waves, stages
+from imaginable.nn.transform import transforms
 
 REFERENCE = np.load(Path(__file__).with_name("stylegan3_reference.npz"))
 CHANNELS = {"t": 16, "r": 32}
@@ -153,7 +154,7 @@ def test_activations_are_scaled_as_weights_would_be() -> None:
     layer.magnitude_ema.fill_(4)
     nn.init.normal_(layer.bias)
     x, w = torch.randn(3, 5, 7, 7), torch.randn(3, 6)
-    made = layer(x, w, track=False)
+    made = layer(x, w, track=0.0)
     for item, style in enumerate(layer.affine(w)):
         weight = layer.weight * style[:, None, None]
         weight = weight / weight.square().sum((1, 2, 3), keepdim=True).sqrt()
@@ -168,28 +169,56 @@ def test_averages_move_only_when_told() -> None:
     z = torch.randn(16, 4)
     made(z)
     assert all(torch.equal(value, buffers[name]) for name, value in made.named_buffers())
-    made(z, track=True).sum().backward()
+    made(z, track=0.1).sum().backward()
     changed = {name for name, value in made.named_buffers() if not torch.equal(value, buffers[name])}
     magnitudes = {f"synthesis.layers.{index}.convolution.magnitude_ema" for index in range(4)}
-    assert changed == {"mapping.w_avg", "synthesis.colours.magnitude_ema"} | magnitudes
-    share = 1 - 0.5 ** (16 / 20_000)
-    torch.testing.assert_close(made.mapping.w_avg, share * made.mapping(z).mean(0), rtol=1e-4, atol=1e-7)
+    assert changed == {"average", "synthesis.colours.magnitude_ema"} | magnitudes
+    torch.testing.assert_close(made.average, 0.1 * made.mapping(z).mean(0), rtol=1e-4, atol=1e-7)
     waves = made.synthesis.input(made.map(z)[:, 0]).square().mean()
-    expected = 1 + share * (waves - 1)
+    expected = 1 + 0.1 * (waves - 1)
     torch.testing.assert_close(made.synthesis.layers[0].convolution.magnitude_ema, expected)  # type: ignore[union-attr]
 
 
-def test_an_unknown_class_has_the_mean_code() -> None:
+def test_the_vector_of_a_public_class_is_its_column_and_the_bias() -> None:
     torch.manual_seed(0)
-    mapping, z = Mapping(4, 6, 2, classes=3), torch.randn(3, 4)
-    assert mapping.embed is not None
-    known = mapping(z, torch.tensor([2, 0, -1]))
-    with torch.no_grad():
-        mapping.embed.weight.copy_(mapping.embed.weight.mean(1, keepdim=True).expand(-1, 3))
-    unknown = mapping(z, torch.tensor([0, 1, 2]))
-    torch.testing.assert_close(mapping(z), unknown)
-    torch.testing.assert_close(known[2], unknown[2])
-    assert not torch.allclose(known[0], unknown[0])
+    state = weights("t")
+    weight, bias = torch.randn(32, 3), torch.randn(32)
+    classes = torch.eye(3)
+    expected = classes @ weight.T / math.sqrt(3) + bias  # a layer of equalised weights on one-hot classes
+    made = from_public(state | {"mapping.embed.weight": weight, "mapping.embed.bias": bias})
+    torch.testing.assert_close(made["mapping.classes.weight"], expected)
+    assert not any("embed" in name for name in made)
+    assert made.keys() - {"mapping.classes.weight"} == from_public(state).keys()
+
+
+def test_items_are_moved_each_by_its_own(shifting: Stylegan3Generator) -> None:
+    torch.manual_seed(1)
+    w = shifting.map(torch.randn(1, 8)).expand(2, -1, -1)
+    transform = transforms(torch.tensor([0.0, 3 / 64]), torch.tensor([0.0, 5 / 64]), torch.tensor([0.0, 0.0]))
+    still, there = shifting.synthesis(w, transform=transform).split(1)
+    torch.testing.assert_close(still, moved(shifting, [1, 0, 0], [0, 1, 0]))
+    torch.testing.assert_close(there, moved(shifting, [1, 0, -3 / 64], [0, 1, -5 / 64]))
+
+
+def test_what_is_turned_and_shifted_is_turned_about_the_centre_first(rotating: Stylegan3Generator) -> None:
+    torch.manual_seed(1)
+    w = rotating.map(torch.randn(1, 8)).expand(2, -1, -1)
+    quarter = math.pi / 2
+    transform = transforms(torch.tensor([0.0, 0.25]), torch.zeros(2), torch.tensor([quarter, quarter]))
+    turned, both = rotating.synthesis(w, transform=transform).split(1)
+    assert decibel(both[..., 16:], turned[..., :-16]) > 45
+    assert decibel(turned, moved(rotating, [1, 0, 0], [0, 1, 0]).rot90(1, (2, 3))) > 100
+
+
+def test_places_keep_their_precision_under_autocast() -> None:
+    torch.manual_seed(0)
+    waves, w = Waves(4, stages(64, 6, 64, 8)[0]), torch.randn(1, 4)
+    waves.weight.data = torch.eye(8) * math.sqrt(8)  # one wave a channel, only rounded at the end
+    transform = transforms(torch.tensor([0.3]), torch.tensor([0.1]), torch.tensor([0.7]))
+    expected = waves(w, transform)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = waves(w, transform).float()
+    torch.testing.assert_close(found, expected, rtol=0, atol=0.005)
 
 
 def test_float32_whatever_the_precision_inside_and_every_parameter_learns() -> None:

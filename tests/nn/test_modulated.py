@@ -140,6 +140,19 @@ def test_noise_is_one_value_a_pixel_for_all_channels() -> None:
     torch.testing.assert_close(constant[0, 0], torch.randn(4, 4))  # strength and gain cancel
 
 
+@pytest.mark.parametrize("kind", ["random", "constant"])
+def test_every_channel_can_have_a_strength_of_its_own(kind: NoiseKind) -> None:
+    layer, x = Noise(4, gain=2.0, channels=3), torch.randn(5, 3, 4, 4).contiguous(memory_format=torch.channels_last)
+    with torch.no_grad():
+        layer.strength.copy_(torch.tensor([0.0, 1.0, -0.5]))
+    torch.manual_seed(0)
+    added = layer(x, kind) - x
+    torch.manual_seed(0)
+    noise = torch.randn(5, 1, 4, 4) if kind == "random" else layer.constant.expand(5, 1, 4, 4)
+    torch.testing.assert_close(added, noise * torch.tensor([0.0, 2.0, -1.0])[:, None, None], atol=1e-6, rtol=1e-5)
+    assert layer(x, kind).is_contiguous(memory_format=torch.channels_last)
+
+
 def test_noise_is_drawn_from_the_given_generator() -> None:
     first, second = (noisy("random", torch.Generator().manual_seed(3)) for _ in range(2))
     assert torch.equal(first, second)

@@ -12,7 +12,7 @@ from scipy.signal import upfirdn
 from torch import Tensor
 
 from imaginable.nn import resample
-from imaginable.nn.resample import BINOMIAL, blurred, double_size, half_size
+from imaginable.nn.resample import BINOMIAL, blurred, double_size, half_size, smoothed
 
 TAPS = [BINOMIAL, (1, 1), (1, 5, 10, 10, 5, 1)]
 LAYERS: list[Callable[[Tensor], Tensor]] = [lambda x: blurred(x, 2), half_size, double_size]
@@ -79,3 +79,15 @@ def test_the_precision_stays_that_of_the_maps(layer: Callable[[Tensor], Tensor])
     with torch.autocast("cpu", torch.bfloat16):
         assert layer(torch.ones(1, 1, 4, 4)).dtype == torch.float32
         assert layer(torch.ones(1, 1, 4, 4, dtype=torch.bfloat16)).dtype == torch.bfloat16
+
+
+def test_smoothing_is_a_gaussians_with_rows_of_sum_one() -> None:
+    x = torch.zeros(1, 1, 33, 33)
+    x[..., 16, 16] = 1
+    found = smoothed(x, 2.0)[0, 0]
+    place = torch.arange(33) - 16
+    line = torch.exp(-0.5 * (place / 2) ** 2) / torch.exp(-0.5 * (torch.arange(-99, 100) / 2) ** 2).sum()
+    torch.testing.assert_close(found[8:25, 8:25], torch.outer(line, line)[8:25, 8:25], rtol=0, atol=1e-5)
+    torch.testing.assert_close(smoothed(torch.ones(2, 3, 8, 8), 3.0), torch.ones(2, 3, 8, 8))
+    assert smoothed(x, 0.0) is x
+    torch.testing.assert_close(smoothed(x, 0.05), x)

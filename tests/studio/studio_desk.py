@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -50,15 +50,16 @@ SETTLED = """() => {
 class Room:
     """The server. It can be ended and begun again at the same address, as after a crash."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, names: Sequence[str] = MODELS) -> None:
         self.folder = folder
+        self.names = names
         self.port = 0
         self.begin()
 
     def begin(self) -> None:
         listening = listen("127.0.0.1", self.port)
         self.port = listening.getsockname()[1]
-        runs = Runs([self.folder / "runs" / name for name in MODELS])
+        runs = Runs([self.folder / "runs" / name for name in self.names])
         self.running: uvicorn.Server = server(Studio(runs, Door()).application())
         self._thread = threading.Thread(target=self.running.run, kwargs={"sockets": [listening]})
         self._thread.start()

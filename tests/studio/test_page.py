@@ -188,6 +188,24 @@ def test_undo_and_redo_by_keyboard_a_drag_being_one_step(desk: Desk) -> None:
     assert desk.button("Redo").is_disabled()
 
 
+def test_a_full_storage_costs_the_history_and_not_the_design(desk: Desk) -> None:
+    """As after many steps from codes of many numbers."""
+    desk.page.evaluate("""() => {
+      const set = Storage.prototype.setItem;
+      Storage.prototype.setItem = function (key, value) {
+        if (value.length > 900) throw new DOMException("full", "QuotaExceededError");
+        set.call(this, key, value);
+      };
+    }""")
+    for seed in range(10):
+        desk.page.get_by_label("Seed").fill(str(seed))
+        desk.page.keyboard.press("Enter")
+    last = desk.move("sole", 10)
+    desk.page.reload()
+    assert desk.picture() == last
+    assert desk.button("Undo").is_disabled()
+
+
 def test_lost_server_is_waited_for_and_nothing_is_lost(desk: Desk, room: Room) -> None:
     before = desk.move("sole", 12)
     room.end()

@@ -42,7 +42,8 @@ def test_state_names_the_run_and_what_can_be_trained_here(page: Page, home: Path
     state = page.state()
     run = page.run()
     assert (run["id"], run["size"], run["channels"], run["latents"]) == ("vae", 32, 3, 4)
-    assert run["gaussian"]
+    assert run["truncates"]
+    assert run["layers"] == 0
     assert run["encodes"]
     assert not run["gone"]
     assert len(run["hash"]) == 8

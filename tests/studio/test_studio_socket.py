@@ -147,7 +147,7 @@ def test_the_third_malformed_message_ends_it(page: Page, bad: str | bytes) -> No
 
 
 def test_a_message_that_is_too_large_ends_it(page: Page) -> None:
-    said, code = closed(page, json.dumps({"type": "ping", "more": "x" * (64 << 10)}))
+    said, code = closed(page, json.dumps({"type": "ping", "more": "x" * connection.LARGEST_MESSAGE}))
     assert (said, code) == ([], 1009)
 
 

@@ -17,6 +17,7 @@ from imaginable.data.dataset import Dataset
 from imaginable.methods._method import Judges, Method
 from imaginable.methods.dcgan import Dcgan
 from imaginable.methods.gan import Gan
+from imaginable.metrics.kernel import kernel_distance
 from imaginable.training import game, game_health
 from imaginable.training.feed import Feed
 from imaginable.training.job import Job
@@ -46,6 +47,18 @@ def test_the_mean_item_repeated_is_at_distance_one_whatever_the_unit_of_features
         assert numbers["distance"] == pytest.approx(1, rel=1e-6)
         assert numbers["diversity"] == pytest.approx(0, abs=1e-6)
         assert numbers["coverage"] == 0
+
+
+def test_where_the_mean_is_as_near_as_chance_errors_stay_above_zero() -> None:
+    """Of features that are noise, the mean item may come out at a distance below 0."""
+    below = 0
+    for seed in range(8):
+        noise = np.random.default_rng(seed).normal(size=(256, 20_000))
+        numbers = game.quality(noise[:128], noise[128:])
+        below += kernel_distance(np.zeros((128, 20_000)), noise[128:]).value < 0
+        assert numbers["distance_error"] > 0
+        assert math.isfinite(numbers["distance"])
+    assert below
 
 
 def test_one_mode_of_eight_lowers_diversity_and_coverage() -> None:

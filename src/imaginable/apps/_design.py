@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from imaginable.apps import _layers
 from imaginable.apps._book import Book, fingerprint
 from imaginable.apps._json import Reader
 from imaginable.core.errors import UserError
 from imaginable.data import images
 from imaginable.latent.directions import orthogonal
+from imaginable.latent.styles import Layers, mixed, restricted
 from imaginable.latent.traverse import moved
 from imaginable.model import Model
 
@@ -29,47 +32,72 @@ FURTHEST = 100.0
 class Move:
     """So many deviations along a direction. vector: flat; None is looked up by name.
 
-    locked: the others go at right angles to it, so that what it stands for stays.
+    locked: the others go at right angles to it, so that what it stands for stays. layers: where it acts; None is all.
     """
 
     name: str
     amount: float
     locked: bool = False
+    layers: Layers | None = None
     vector: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)
+class Mix:
+    """Layers whose codes are those of another start: the one drawn with seed, unless code (flat, of all layers) gives
+    it."""
+
+    layers: Layers
+    seed: int | None = None
+    code: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True)
 class Design:
-    """seed: the start is drawn with it, unless code (flat) gives the start. truncation acts on the start alone."""
+    """seed: the start is drawn with it, unless code (flat) gives the start. mix: what it takes of other starts, the
+    later ones last. truncation acts on the start so mixed, and not on the moves."""
 
     seed: int | None = 0
     code: tuple[float, ...] | None = None
     label: str | None = None
     truncation: float | None = None
     moves: tuple[Move, ...] = ()
+    mix: tuple[Mix, ...] = ()
 
     @classmethod
     def read(cls, reader: Reader) -> Design:
         """Of a recipe or a message. Raises UserError naming the first value that makes no sense."""
-        start = reader.part("start")
-        code = tuple(start.numbers("code")) if "code" in start.content else None
-        seed = start.whole("seed") if start.content.get("seed") is not None else None
-        if code is None and seed is None:
-            raise UserError(f"{start.where}: a seed or a code was expected")
+        seed, code = _start(reader)
         truncation = reader.maybe_number("truncation")
         if truncation is not None and not 0 < truncation <= FURTHEST:
             raise UserError(f"{reader.where}: truncation {truncation}: a number above 0 was expected, such as 0.7")
         moves = tuple(_move(one) for one in reader.items("moves"))
         if len({move.name for move in moves}) != len(moves):
             raise UserError(f"{reader.where}: moves name a direction twice")
-        return cls(seed, code, reader.maybe_text("label"), truncation, moves)
+        mixes = reader.items("mix") if reader.content.get("mix") is not None else []
+        mix = tuple(Mix(_layers.read(one), *_start(one)) for one in mixes)
+        return cls(seed, code, reader.maybe_text("label"), truncation, moves, mix)
 
     def mapping(self) -> dict[str, Any]:
-        start: dict[str, Any] = {} if self.seed is None else {"seed": self.seed}
-        if self.code is not None:
-            start["code"] = list(self.code)
         moves = [{k: v for k, v in dataclasses.asdict(move).items() if v is not None} for move in self.moves]
-        return {"start": start, "label": self.label, "truncation": self.truncation, "moves": moves}
+        mix = [{"layers": list(one.layers), "start": _written(one)} for one in self.mix]
+        mapping = {"start": _written(self), "label": self.label, "truncation": self.truncation, "moves": moves}
+        return mapping | ({"mix": mix} if mix else {})
+
+
+def _start(reader: Reader) -> tuple[int | None, tuple[float, ...] | None]:
+    """Seed and code of what begins there, at least one of them."""
+    start = reader.part("start")
+    code = tuple(start.numbers("code")) if "code" in start.content else None
+    seed = start.whole("seed") if start.content.get("seed") is not None else None
+    if code is None and seed is None:
+        raise UserError(f"{start.where}: a seed or a code was expected")
+    return seed, code
+
+
+def _written(start: Design | Mix) -> dict[str, Any]:
+    seed: dict[str, Any] = {} if start.seed is None else {"seed": start.seed}
+    return seed if start.code is None else seed | {"code": list(start.code)}
 
 
 def _move(reader: Reader) -> Move:
@@ -77,31 +105,48 @@ def _move(reader: Reader) -> Move:
     if abs(amount) > FURTHEST:
         raise UserError(f"{reader.where}: amount {amount:g}: at most {FURTHEST:g} standard deviations were expected")
     vector = tuple(reader.numbers("vector")) if reader.content.get("vector") is not None else None
-    return Move(reader.text("name"), amount, reader.flag("locked"), vector)
+    layers = _layers.read(reader) if reader.content.get("layers") is not None else None
+    return Move(reader.text("name"), amount, reader.flag("locked"), layers, vector)
 
 
 def complete(model: Model, design: Design, book: Book | None = None) -> Design:
-    """With the start's code and all vectors written in, so that nothing but the weights decides the picture.
+    """With all starts' codes and all vectors written in, so that nothing but the weights decides the picture.
 
-    Raises UserError for what does not fit the model: a class or direction it does not know, codes of another size.
+    Raises UserError for what does not fit the model: a class, direction or layers it does not know, codes of another
+    size.
     """
-    size = torch.Size(model.code_shape).numel()
     label = _label(model, design.label)
     if design.truncation is not None and not can_truncate(model):
         raise UserError(f"truncation is of a normal prior, and {model.name} draws from another: leave it out")
-    code = design.code
-    if code is None:
-        code = tuple(model.latents(1, design.seed or 0, label=label).flatten().tolist())
-    _fits("the start's code", code, size)
+    code = _code("the start's code", model, design, label)
+    mix = []
+    for number, one in enumerate(design.mix, 1):
+        _layers.checked(model, one.layers, f"mix {number}")
+        mix.append(dataclasses.replace(one, code=_code(f"the code of mix {number}", model, one, label)))
     moves = []
     for move in design.moves:
+        what = f"direction {move.name!r}"
+        _layers.checked(model, move.layers, what)
         vector = move.vector
         if vector is None:
             book = book or Book.of(model)
             vector = tuple(book.get(move.name).vector.flatten().tolist())
-        _fits(f"direction {move.name!r}", vector, size)
-        moves.append(dataclasses.replace(move, vector=vector))
-    return dataclasses.replace(design, code=code, label=label, moves=tuple(moves))
+        moves.append(dataclasses.replace(move, vector=_fitting(what, vector, model)))
+    return dataclasses.replace(design, code=code, label=label, moves=tuple(moves), mix=tuple(mix))
+
+
+def _code(what: str, model: Model, start: Design | Mix, label: str | None) -> tuple[float, ...]:
+    code = start.code
+    if code is None:
+        code = tuple(model.latents(1, start.seed or 0, label=label).flatten().tolist())
+    return _fitting(what, code, model)
+
+
+def _fitting(what: str, values: tuple[float, ...], model: Model) -> tuple[float, ...]:
+    size = math.prod(model.code_shape)
+    if len(values) != size:
+        raise UserError(f"{what} has {len(values)} numbers, and this model's codes have {size}: it is of another model")
+    return values
 
 
 def can_truncate(model: Model) -> bool:
@@ -116,27 +161,30 @@ def _label(model: Model, label: str | None) -> str | None:
     return label
 
 
-def _fits(what: str, values: tuple[float, ...], size: int) -> None:
-    if len(values) != size:
-        raise UserError(f"{what} has {len(values)} numbers, and this model's codes have {size}: it is of another model")
-
-
 def code_of(model: Model, design: Design, book: Book | None = None) -> Tensor:
     """The design's code, of the model's code shape: start + Σ amount · vector."""
     return _moved(model, complete(model, design, book))
 
 
 def _moved(model: Model, whole: Design) -> Tensor:
-    start = torch.tensor(whole.code)
+    start = _shaped(whole.code, model)
+    for one in whole.mix:
+        start = mixed(start, _shaped(one.code, model), one.layers)
     if whole.truncation is not None:
-        start = model.truncated(start.reshape(1, *model.code_shape), whole.truncation).flatten()
-    locked = [torch.tensor(move.vector) for move in whole.moves if move.locked]
+        start = model.truncated(start[None], whole.truncation)[0]
+    vectors = [restricted(_shaped(move.vector, model), move.layers) for move in whole.moves]
+    locked = [vector for vector, move in zip(vectors, whole.moves, strict=True) if move.locked]
     moves = []
-    for move in whole.moves:
+    for vector, move in zip(vectors, whole.moves, strict=True):
         if move.amount:
-            vector = torch.tensor(move.vector)
-            moves.append((vector if move.locked else orthogonal(vector, locked), move.amount))
-    return moved(start, moves).reshape(model.code_shape)
+            # at right angles within its own layers, so that it stays in them
+            held = [] if move.locked else [restricted(one, move.layers) for one in locked]
+            moves.append((orthogonal(vector, held), move.amount))
+    return moved(start, moves)
+
+
+def _shaped(values: tuple[float, ...] | None, model: Model) -> Tensor:
+    return torch.tensor(values).reshape(model.code_shape)
 
 
 def render(model: Model, design: Design, book: Book | None = None) -> np.ndarray:

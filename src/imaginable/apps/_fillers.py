@@ -13,7 +13,7 @@ from torch import Tensor
 
 from imaginable import model as models
 from imaginable.apps import _translator
-from imaginable.apps._codes import RATE, decoding, reach
+from imaginable.apps._codes import decoding, rate, reach
 from imaginable.apps._holes import Look, looked_at
 from imaginable.apps._pictures import Say
 from imaginable.apps._translator import Translator
@@ -84,9 +84,9 @@ class _Completion:
         if not (hole > 0.5).any():
             return x
         codes, label = self._starts(x, hole)
-        far = None if self.pool is None else reach(self.pool.codes)
-        decode = decoding(self.model)
-        return complete(decode, x, hole, codes[:, None], label=label, reach=far, steps=self.steps, lr=RATE).items
+        draws, decode = None if self.pool is None else self.pool.codes, decoding(self.model)
+        far, lr = None if draws is None else reach(self.model, draws), rate(self.model, draws)
+        return complete(decode, x, hole, codes[:, None], label=label, reach=far, steps=self.steps, lr=lr).items
 
     def _starts(self, x: Tensor, hole: Tensor) -> tuple[Tensor, Tensor | None]:
         """(starts, *code shape) and the picture's class (1,): the one that shows best what is known."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -17,9 +18,10 @@ from imaginable.core import seeds
 from imaginable.core.errors import UserError
 from imaginable.data import images
 from imaginable.data.dataset import Dataset
-from imaginable.latent import directions, traverse
+from imaginable.latent import directions, styles, traverse
 from imaginable.latent.directions import Direction, Told
-from imaginable.methods._method import Encodes, Vitals
+from imaginable.latent.styles import Layers
+from imaginable.methods._method import Encodes, Styles, Vitals
 from imaginable.model import Model
 from imaginable.training import job as jobs
 from imaginable.training.run import Run
@@ -40,26 +42,47 @@ def spread(model: Model, run: Path, count: int = CODES) -> Tensor:
     return model.latents(count, seed=seeds.derive("directions"), label=model.in_turn(count))
 
 
-def found(model: Model, run: Path, how: How, count: int = 8, say: Say = print) -> list[Direction]:
-    """Directions that nobody has named yet. Raises UserError where the model cannot have any of that kind."""
+def found(
+    model: Model, run: Path, how: How, count: int = 8, say: Say = print, layers: Layers | None = None
+) -> list[Direction]:
+    """Directions that nobody has named yet, of a model that Styles in these layers or in all. Raises UserError where
+    the model cannot have any of that kind."""
     if how == "labels":
-        return from_labels(model, run, say)
-    codes = spread(model, run)
+        return from_labels(model, run, say, layers=layers)
+    whole = spread(model, run)
+    codes = _of_one_layer(model, whole)
     makers: dict[str, Callable[[], tuple[Tensor, list[str]]]] = {
         "principal": lambda: _principal(model, codes, count),
         "layer": lambda: _of_layer(model, codes, count),
-        "factorised": lambda: _factorised(model, codes, count),
+        "factorised": lambda: _factorised(model, codes, count, layers),
         "dimensions": lambda: _dimensions(model, run, codes, count),
     }
     vectors, abouts = makers[how]()
     kind: directions.Kind = {"layer": "principal", "dimensions": "dimension"}.get(how, how)  # type: ignore[assignment]
     stem = {"principal": "component", "layer": "layer component", "factorised": "factor"}.get(how, "dimension")
     result = []
-    for number, (vector, about) in enumerate(zip(vectors, abouts, strict=True), 1):
-        confidence = _consistency(model, vector, codes)
+    for number, (one, about) in enumerate(zip(vectors, abouts, strict=True), 1):
+        vector = _placed(model, one, layers)
+        confidence = _consistency(model, vector, whole)
         said = f"{about}; changes {_SHOWN} pictures alike to {confidence:.2f} of 1"
-        result.append(Direction(f"{stem} {number}", vector, kind, confidence, "consistency", said))
+        result.append(Direction(_named(f"{stem} {number}", layers), vector, kind, confidence, "consistency", said))
     return result
+
+
+def _of_one_layer(model: Model, codes: Tensor) -> Tensor:
+    """Of a model that Styles the codes (n, styles) that all layers of an item share; else the codes as they are."""
+    return codes[:, 0] if model.can(Styles) else codes
+
+
+def _placed(model: Model, vector: Tensor, layers: Layers | None) -> Tensor:
+    """A vector of one layer as one of all or some layers; another model's as it is."""
+    if not model.can(Styles):
+        return vector
+    return styles.restricted(styles.in_all(vector, model.code_shape[0]), layers)
+
+
+def _named(name: str, layers: Layers | None) -> str:
+    return name if layers is None else f"{name[:40]} of layers {layers[0]}-{layers[1]}"
 
 
 def _principal(model: Model, codes: Tensor, count: int) -> tuple[Tensor, list[str]]:
@@ -70,13 +93,21 @@ def _principal(model: Model, codes: Tensor, count: int) -> tuple[Tensor, list[st
 
 
 def _of_layer(model: Model, codes: Tensor, count: int) -> tuple[Tensor, list[str]]:
+    if model.can(Styles):
+        raise UserError(f"find layer: codes of {model.name} are those of its layers already; find principal is of them")
     codes = codes[:_LAYER_CODES]
     activations = _activations(model, codes, layer=1)
     vectors, shares = directions.principal_of_layer(activations, codes, count)
     return vectors, [f"{share:.1%} of the second layer's variance" for share in shares.tolist()]
 
 
-def _factorised(model: Model, codes: Tensor, count: int) -> tuple[Tensor, list[str]]:
+def _factorised(model: Model, codes: Tensor, count: int, layers: Layers | None = None) -> tuple[Tensor, list[str]]:
+    if isinstance(model.method, Styles):
+        affines = model.method.affines(model.trained.networks)
+        first, last = layers or (1, len(affines))
+        weight = torch.cat(affines[first - 1 : last]).detach()
+        vectors, values = directions.factorised(weight, codes, count)
+        return vectors, [f"eigenvalue {value:.3g} of layers {first} to {last}" for value in values.tolist()]
     size = codes[0].numel()
     if size > 4096:
         raise UserError(f"{model.name}: its codes are maps of {size:,} numbers, which no first layer spreads out")
@@ -88,6 +119,8 @@ def _factorised(model: Model, codes: Tensor, count: int) -> tuple[Tensor, list[s
 
 
 def _dimensions(model: Model, run: Path, codes: Tensor, count: int) -> tuple[Tensor, list[str]]:
+    if model.can(Styles):
+        raise UserError(f"find dimensions: single numbers of {model.name}'s codes mean nothing; find principal instead")
     flat = codes.flatten(1)
     strength, unit = _kl(model, run), "nats"
     if strength is None or len(strength) != flat.shape[1]:
@@ -142,7 +175,9 @@ def _activations(model: Model, codes: Tensor, layer: int) -> Tensor:
 # ---- from labels and factors
 
 
-def from_labels(model: Model, run: Path, say: Say = print, only: str | None = None) -> list[Direction]:
+def from_labels(
+    model: Model, run: Path, say: Say = print, only: str | None = None, layers: Layers | None = None
+) -> list[Direction]:
     """One for each number, and for each word where there are more than two, that people said of training pictures."""
     dataset = _pictures.training_data(run, "directions from labels")
     known = [one for one in everything_known(dataset) if only in (None, one.name)]
@@ -150,11 +185,12 @@ def from_labels(model: Model, run: Path, say: Say = print, only: str | None = No
         names = ", ".join(one.name for one in everything_known(dataset)) or "none"
         raise UserError(f"{run}: its data has no label or factor {only or ''} to learn from (it has: {names})")
     codes, told = _told(model, run, dataset, known, say)
+    codes = _of_one_layer(model, codes)
     steps = directions.supervised(codes, [Told(torch.from_numpy(one.values), len(one.words)) for one in told])
     result = []
     for one, step in zip(told, steps, strict=True):
         result += _of_words(one, step, codes) if one.words else _of_number(one, step[0], codes)
-    return result
+    return [replace(one, name=_named(one.name, layers), vector=_placed(model, one.vector, layers)) for one in result]
 
 
 def _told(model: Model, run: Path, dataset: Dataset, known: list[Known], say: Say) -> tuple[Tensor, list[Known]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from imaginable.apps._codes import RATE, decoding, reach
+from imaginable.apps._codes import Space, decoding, rate, reach, space_of
 from imaginable.apps._fast_encoder import ready
 from imaginable.apps._pictures import Say
 from imaginable.core import files, seeds
 from imaginable.core.errors import UserError
 from imaginable.data import images
 from imaginable.latent.invert import Found, refine
-from imaginable.methods._method import Encodes, Samples
+from imaginable.methods._method import Encodes, Samples, Styles
 from imaginable.model import Label, Model
 from imaginable.networks.features import RandomFeatures
 from imaginable.training.given import fingerprint
@@ -119,43 +119,60 @@ class Inverter:
         *,
         steps: int = STEPS,
         starts: int = STARTS,
+        space: Space | None = None,
         on_step: OnStep | None = None,
     ) -> Inverted:
         """Codes of pictures (n, c, h, w) in [-1, 1]. label: their classes; by default those that fit best. steps 0:
-        by the encoder alone."""
+        by the encoder alone. space: of a model that Styles, one code for all layers, or (by default) one for each."""
+        space = space_of(self.model, space)
         encoded, told = self._encode(x, label)
+        if space == "w":
+            encoded = encoded.mean(1, keepdim=True).expand_as(encoded)
         before = self.model.decode_tensor(encoded, told)
         if steps:
-            codes = self._refine(x, self._starts(encoded, told, starts), told, steps, on_step).codes
+            codes = self._refine(x, self._starts(encoded, told, starts), told, steps, space, on_step).codes
         else:
             codes = encoded
         after = self.model.decode_tensor(codes, told) if steps else before
         return Inverted(codes, told, before, after, _error(before, x), _error(after, x))
 
     def refined_from_random(
-        self, x: Tensor, label: Tensor | None = None, steps: int = STEPS, on_step: OnStep | None = None
+        self,
+        x: Tensor,
+        label: Tensor | None = None,
+        steps: int = STEPS,
+        on_step: OnStep | None = None,
+        space: Space | None = None,
     ) -> Found:
         """What descent comes to without an encoder, from one random code of each picture."""
         start = self.model.latents(len(x), seeds.derive("random start"), label=label)
-        return self._refine(x, start[None], label, steps, on_step)
+        return self._refine(x, start[None], label, steps, space_of(self.model, space), on_step)
 
-    def yardstick(self, steps: int = STEPS, starts: int = STARTS, on_step: OnStep | None = None) -> Yardstick:
+    def yardstick(
+        self,
+        steps: int = STEPS,
+        starts: int = STARTS,
+        on_step: OnStep | None = None,
+        space: Space | None = None,
+    ) -> Yardstick:
         """Of pictures the model made itself; kept for these weights and settings."""
+        space = space_of(self.model, space)
         weights = {"encoder": self._weights(self.encoder)} if self.encoder is not self.model else {}
         of = {"model": self._weights(self.model), **weights, "steps": steps, "starts": starts, "n": OWN}
+        of |= {"space": space} if space else {}
         path = self.folder / "yardstick.json"
         kept = _read(path)
         if kept.get("of") != of:
-            kept = {"of": of, "errors": asdict(self._measure(steps, starts, on_step))}
+            kept = {"of": of, "errors": asdict(self._measure(steps, starts, on_step, space))}
             files.write_text(path, json.dumps(kept, indent=1))
         return Yardstick(**kept["errors"])
 
-    def _measure(self, steps: int, starts: int, on_step: OnStep | None) -> Yardstick:
+    def _measure(self, steps: int, starts: int, on_step: OnStep | None, space: Space | None) -> Yardstick:
         label = self.model.in_turn(OWN)
         z = self.model.latents(OWN, seeds.derive("yardstick"), label=label)
         x = images.to_float(self.model.decode_array(z, label))  # rounded to bytes, as a photo is
-        found = self.invert(x, label, steps=steps, starts=starts, on_step=on_step)
-        random = self.refined_from_random(x, label, steps, on_step)
+        found = self.invert(x, label, steps=steps, starts=starts, space=space, on_step=on_step)
+        random = self.refined_from_random(x, label, steps, on_step, space)
         errors = (found.error_before, found.error, random.error, _error(x.mean(0), x))
         encoded, refined, lost, mean = (float(error.mean()) for error in errors)
         return Yardstick(encoded, refined, lost, mean, OWN)
@@ -163,7 +180,7 @@ class Inverter:
     def _encode(self, x: Tensor, label: Label) -> tuple[Tensor, Tensor | None]:
         """Codes, and classes: where none are told, of each picture the one it is best rebuilt with."""
         told = self.model.labels(label, len(x))
-        if told is not None or not self.model.classes:
+        if told is not None or not self.model.classes or self.model.can(Styles):  # styles have their class in them
             return self._codes(x, told), told
         each = [torch.full((len(x),), number) for number in range(len(self.model.classes))]
         codes = torch.stack([self._codes(x, one) for one in each])
@@ -180,12 +197,30 @@ class Inverter:
         random = [self.model.latents(len(encoded), seeds.derive("start", at), label=label) for at in range(2, count)]
         return torch.stack([encoded, mean, *random][:count])
 
-    def _refine(self, x: Tensor, starts: Tensor, label: Tensor | None, steps: int, on_step: OnStep | None) -> Found:
-        decode, far = decoding(self.model), reach(self._draws)
-        features = RandomFeatures(x.shape[1]).requires_grad_(False)
-        return refine(
-            decode, x, starts, label=label, features=features, reach=far, steps=steps, lr=RATE, on_step=on_step
+    def _refine(
+        self,
+        x: Tensor,
+        starts: Tensor,
+        label: Tensor | None,
+        steps: int,
+        space: Space | None,
+        on_step: OnStep | None,
+    ) -> Found:
+        draws = self._draws
+        if space == "w":
+            draws, starts = draws[:, :1], starts.mean(2, keepdim=True)
+        found = refine(
+            decoding(self.model),
+            x,
+            starts,
+            label=label,
+            features=RandomFeatures(x.shape[1]).requires_grad_(False),
+            reach=reach(self.model, draws),
+            steps=steps,
+            lr=rate(self.model, draws),
+            on_step=on_step,
         )
+        return replace(found, codes=found.codes.expand(-1, *self.model.code_shape))
 
     @cached_property
     def _draws(self) -> Tensor:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from imaginable.apps import _of_samples
+from imaginable.apps import _equivariance, _of_samples
 from imaginable.apps._of_samples import Drawn
 from imaginable.apps._reference import Reference
 from imaginable.apps._rows import Figure, Row, row
@@ -94,7 +94,8 @@ class Measured:
                 *_of_samples.without(self.reference, why),
                 *(figure.none(why) for figure in self._path_figures),
             ]
-        return [*of_samples, *self._reconstruction(), *self._likelihood()]
+        moved = _equivariance.rows(self.model, self.reference.seed)
+        return [*of_samples, *moved, *self._reconstruction(), *self._likelihood()]
 
     def row(self, key: str) -> Row | None:
         return next((one for one in self.rows if one.key == key), None)

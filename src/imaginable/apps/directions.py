@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from imaginable import model as models
-from imaginable.apps import _book, _design, _found, _priors
+from imaginable.apps import _book, _design, _found, _layers, _priors
 from imaginable.apps._book import Book
 from imaginable.apps._design import Design
 from imaginable.apps._pictures import Say
@@ -36,6 +36,7 @@ def directions(
     least: tuple[int, ...] = (),
     seed: int = 0,
     label: str | None = None,
+    layers: str | None = None,
     out: Path | None = None,
     say: Say = print,
 ) -> list[Direction]:
@@ -47,18 +48,22 @@ def directions(
     a direction from numbers on that sheet. show [NAME ...]: strips. rename OLD NEW, remove NAME.
     save NAME --out x.json, load x.json: one direction as a file.
 
-    count: how many to find. seed, label: of the sheet, the same for sheet and teach.
+    count: how many to find. seed, label: of the sheet, the same for sheet and teach. layers: such as 3-6, of models
+    whose layers have codes of their own (stylegan2): found ones act in these alone, and factorised is of these. There
+    factorised is of all layers' styles, and principal of the codes w.
     """
     word, rest = (action[0], list(action[1:])) if action else ("list", [])
     if word not in ACTIONS:
         raise UserError(f"{word!r}: one of {', '.join(ACTIONS)} was expected{nearest(word, ACTIONS)}")
     model = _priors.with_prior(models.load(run), run, say)
     model.code_shape_or_refuse()
+    if layers is not None and word != "find":
+        raise UserError(f"--layers {layers}: it is of find; leave it out (edit --move NAME=+2:{layers} moves in them)")
     book = Book.of(model)
     if book.stale:
         say(book.stale)
     if word == "find":
-        book = _find(book, Path(run), rest, count, say)
+        book = _find(book, Path(run), rest, count, layers, say)
     elif word == "teach":
         one = taught(model, Path(run), _only(rest, 1, "teach NAME")[0], most, least, seed, label)
         book = book.add(one)
@@ -84,16 +89,18 @@ def directions(
     return list(book.directions)
 
 
-def _find(book: Book, run: Path, words: list[str], count: int, say: Say) -> Book:
+def _find(book: Book, run: Path, words: list[str], count: int, layers: str | None, say: Say) -> Book:
     hows = get_args(_found.How)
     how = words[0] if words else "principal"
     if how not in hows:
         raise UserError(f"find {how}: one of {', '.join(hows)} was expected{nearest(how, hows)}")
     if count < 1:
         raise UserError(f"--count {count}: must be at least 1")
+    chosen = None if layers is None else _layers.parse(layers, f"--layers {layers}")
+    _layers.checked(book.model, chosen, f"--layers {layers}")
     if how == "labels" and len(words) > 1:
-        return book.add_found(_found.from_labels(book.model, run, say, " ".join(words[1:])), say)
-    return book.add_found(_found.found(book.model, run, how, count, say), say)  # type: ignore[arg-type]
+        return book.add_found(_found.from_labels(book.model, run, say, " ".join(words[1:]), chosen), say)
+    return book.add_found(_found.found(book.model, run, how, count, say, chosen), say)  # type: ignore[arg-type]
 
 
 def sheet_seeds(seed: int, count: int = SHEET) -> list[int]:

@@ -8,7 +8,7 @@ from imaginable import model as models
 from imaginable.apps._pictures import Say
 from imaginable.core import config
 from imaginable.core.errors import UserError
-from imaginable.methods._method import Decodes, Encodes, Samples, Scores, Translates
+from imaginable.methods._method import Decodes, Encodes, Samples, Scores, Styles, Translates
 from imaginable.training import health
 from imaginable.training import job as jobs
 from imaginable.training.run import Run
@@ -34,6 +34,8 @@ def info(run: Path, *, say: Say = print) -> None:
     if spec.factors:
         say(f"factors: {', '.join(spec.factors)}")
     say(f"model: {_parameters(model):,} parameters, {model.about.get('images_seen', 0):,} images seen")
+    if model.can(Styles):
+        say("codes: {} layers x {} styles (see: imaginable sample --truncation, edit --mix)".format(*model.code_shape))
     verbs = {Decodes: "decode", Samples: "sample", Encodes: "encode, reconstruct" if model.can(Decodes) else "encode"}
     able = [verb for capability, verb in verbs.items() if model.can(capability)]
     able += ["anomalies"] if model.can(Scores) else []

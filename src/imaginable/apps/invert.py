@@ -8,6 +8,7 @@ import numpy as np
 
 from imaginable import model as models
 from imaginable.apps import _pictures, _priors
+from imaginable.apps._codes import Space, space_of
 from imaginable.apps._design import Design, recipe, recipe_text
 from imaginable.apps._fast_encoder import Cancelled
 from imaginable.apps._inverter import STARTS, STEPS, Inverted, Inverter, Yardstick
@@ -31,6 +32,7 @@ def invert(
     fast: bool = False,
     label: str | None = None,
     images: int | None = None,
+    space: Space | None = None,
     say: Say = print,
 ) -> Inverted:
     """Finds the codes of pictures. A model without an encoder gets one first, trained once on pictures it makes (of so
@@ -40,7 +42,8 @@ def invert(
     inverted.png (originals, by the encoder alone, refined) and for each picture NAME.json, a start for `edit`.
 
     steps: of the refinement; starts: codes it begins at, for each picture; fast: no refinement; label: the
-    pictures' class, by default the one that fits best.
+    pictures' class, by default the one that fits best. space: of models whose layers have codes of their own, w+ looks
+    for one for each (nearer to the picture, the default), w for one for all (better to edit).
     """
     if steps < 1 or starts < 1:
         raise UserError(f"--steps {steps} --starts {starts}: both must be at least 1 (--fast refines nothing)")
@@ -48,6 +51,7 @@ def invert(
         raise UserError(f"--images {images}: must be at least 1")
     model = _priors.with_prior(models.load(run), run, say)
     model.code_shape_or_refuse()
+    space = space_of(model, space)
     model.labels(label, 1)  # a class it does not know is refused before minutes go into an encoder
     given = _pictures.read(pictures, model, say)
     with stopping_at_sigint() as stopped:
@@ -56,9 +60,10 @@ def invert(
         except Cancelled:
             say("stopped and saved; the same command goes on")
             raise KeyboardInterrupt from None
-    yardstick = inverter.yardstick(steps, starts)
-    say(_described(yardstick))
-    found = inverter.invert(pictures_out.to_float(given.arrays), label, steps=0 if fast else steps, starts=starts)
+    yardstick = inverter.yardstick(steps, starts, space=space)
+    say(_described(yardstick, space))
+    x, refining = pictures_out.to_float(given.arrays), 0 if fast else steps
+    found = inverter.invert(x, label, steps=refining, starts=starts, space=space)
     for name, before, error in zip(given.names, found.error_before.tolist(), found.error.tolist(), strict=True):
         refined = "" if fast else f", refined {error:.6f}"
         own = yardstick.encoded if fast else yardstick.refined
@@ -69,9 +74,10 @@ def invert(
     return found
 
 
-def _described(yardstick: Yardstick) -> str:
+def _described(yardstick: Yardstick, space: Space | None) -> str:
+    where = {"w": " in W, one code for all layers", "w+": " in W+, a code for each layer", None: ""}[space]
     return (
-        f"yardstick: {yardstick.n} pictures of its own are found again with a mean squared error of "
+        f"yardstick{where}: {yardstick.n} pictures of its own are found again with a mean squared error of "
         f"{yardstick.encoded:.6f} by the encoder alone, {yardstick.refined:.6f} refined "
         f"({yardstick.random:.6f} from a random start; the mean picture's is {yardstick.mean:.6f})"
     )

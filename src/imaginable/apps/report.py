@@ -20,7 +20,7 @@ from imaginable.core import config, files
 from imaginable.core.errors import UserError
 from imaginable.data.dataset import Dataset
 from imaginable.methods import names, summary
-from imaginable.methods._method import Decodes, Encodes, Samples, name_of
+from imaginable.methods._method import Decodes, Encodes, name_of
 from imaginable.model import Model
 from imaginable.training import health
 from imaginable.training import job as jobs
@@ -143,7 +143,7 @@ def _morph(model: Model, dataset: Dataset) -> Iterator[str]:
         stops, caption = model.latents(4), "Morph through random codes"
     if len(stops) < 2:
         return
-    way = "along great circles" if model.can(Samples) else "along straight lines"
+    way = "along great circles" if model.is_gaussian else "along straight lines"
     rows = [model.decode_array(model.path(torch.stack([a, b]), 10)) for a, b in itertools.pairwise(stops)]
     yield _page.sheet(np.concatenate(rows), 10, f"{caption}, {way}")
 

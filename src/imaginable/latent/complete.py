@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from imaginable.latent.invert import Decode, refine
+from imaginable.latent.invert import Decode, Reach, refine
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ def complete(
     starts: Tensor,
     *,
     label: Tensor | None = None,
-    reach: float | None = None,
+    reach: Reach | None = None,
     steps: int = 200,
     lr: float = 0.05,
     on_step: Callable[[int, int], None] | None = None,

@@ -23,9 +23,32 @@ _RACE = 0.2
 _FEATURES = 0.1
 """weight of the features' error, relative to that of the start, where that of the pixels is 1 at the start"""
 _FAR = 0.1
-"""weight of the squared length beyond `reach`, in units of it, where the pixels' error is 1 at the start"""
+"""weight of the squared distance beyond `Reach.length`, in units of it, where the pixels' error is 1 at the start"""
 _RISE, _FALL = 0.05, 0.5
 """shares of the steps in which the rate rises, and falls"""
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How far from the middle, of a code's shape, codes are plausible; None for the origin."""
+
+    length: float
+    middle: Tensor | None = None
+
+    @classmethod
+    def of(cls, draws: Tensor, middle: Tensor | None = None) -> Reach:
+        """As far as few codes of the prior lie, from draws of it (n, *code shape)."""
+        return cls(float(_distances(draws, middle).quantile(0.95)), middle)
+
+    def excess(self, codes: Tensor) -> Tensor:
+        """The squared distance of codes (n, *code shape) beyond it, in units of its length, (n,)."""
+        return (_distances(codes, self.middle) / self.length - 1).clamp(min=0).square()
+
+
+def _distances(codes: Tensor, middle: Tensor | None) -> Tensor:
+    off = codes if middle is None else codes - middle
+    distances: Tensor = off.flatten(1).norm(dim=1)
+    return distances
 
 
 @dataclass(frozen=True)
@@ -46,7 +69,7 @@ def refine(
     label: Tensor | None = None,
     features: Features | None = None,
     weight: Tensor | None = None,
-    reach: float | None = None,
+    reach: Reach | None = None,
     steps: int = 200,
     lr: float = 0.05,
     on_step: Callable[[int, int], None] | None = None,
@@ -54,8 +77,8 @@ def refine(
     """Codes of x (n, *shape), none worse than the best of its starts (starts, n, *code shape).
 
     features: their error is descended together with that of the pixels. weight: how much each number of x counts, of
-    x's shape or with sides of 1; what has none is not looked at, and may be anything. reach: the length beyond which a
-    code is not plausible, and made to pay. on_step: told the steps done and all there are; it may raise to stop.
+    x's shape or with sides of 1; what has none is not looked at, and may be anything. reach: beyond it a code is not
+    plausible, and made to pay. on_step: told the steps done and all there are; it may raise to stop.
     """
     each = max(1, BLOCK // len(starts))
     rows = [torch.arange(at, min(at + each, len(x))) for at in range(0, len(x), each)]
@@ -79,7 +102,7 @@ class _Search:
     label: Tensor | None
     features: Features | None
     weight: Tensor | None
-    reach: float | None
+    reach: Reach | None
     lr: float
 
     def run(self, starts: Tensor, steps: int, told: Callable[[int], None]) -> tuple[Tensor, Tensor, Tensor]:
@@ -122,7 +145,7 @@ class _Search:
                 scale = off.detach().clamp(min=1e-12) if scale is None else scale
                 loss = loss + _FEATURES * off / scale
             if self.reach is not None:
-                loss = loss + _FAR * (codes.flatten(1).norm(dim=1) / self.reach - 1).clamp(min=0).square()
+                loss = loss + _FAR * self.reach.excess(codes)
             adam.param_groups[0]["lr"] = self.lr * _rate(step, steps)
             (codes.grad,) = torch.autograd.grad(loss.sum(), codes)  # items are independent: a sum is all their descents
             adam.step()

@@ -63,6 +63,18 @@ class Styles(Protocol):
 
 
 @runtime_checkable
+class Moves(Styles, Protocol):
+    """Can be asked for the same items shifted and turned: what its synthesis starts from is moved."""
+
+    def moved(self, nets: Any, w: Tensor, right: Tensor, down: Tensor, angle: Tensor) -> Tensor:
+        """(n, layers, styles) to items (n, *spec.shape), each turned about its centre, then shifted.
+
+        right, down: (n,), in parts of the picture's side. angle: (n,), counterclockwise as seen, in radians. Not cut
+        off at ±1, which would make edges that no pixels hold.
+        """
+
+
+@runtime_checkable
 class Encodes(Protocol):
     """Has an encoder."""
 
@@ -121,6 +133,15 @@ class Judges(Protocol):
 
     def judge(self, nets: Any, x: Tensor, label: Tensor | None = None) -> Tensor:
         """Logits (n,) of items as they are, not augmented; a high one says real. A critic's need have no zero."""
+
+
+@runtime_checkable
+class Grows(Protocol):
+    """Has networks that are smaller at first."""
+
+    def stages(self, spec: DataSpec) -> tuple[float, ...]:
+        """Fractions of the run at which a step begins to cost something else, in order; at least one, from the last of
+        which on items have their full size."""
 
 
 @runtime_checkable

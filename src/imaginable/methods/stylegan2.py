@@ -35,6 +35,7 @@ from imaginable.methods._styles import StyleAdversaries, fooled, slope, styles_o
 from imaginable.networks.stylegan2 import Stylegan2Discriminator, Stylegan2Generator
 from imaginable.nn.augment import Augment
 from imaginable.nn.modulated import NoiseKind
+from imaginable.nn.transform import transforms
 from imaginable.objectives.penalties import path_lengths
 
 LENGTHS_AVERAGED = 0.01
@@ -64,7 +65,7 @@ class Stylegan2(Method[Stylegan2Networks]):
     couples = True  # minibatch deviation in the discriminator
     sizes = Sizes(least=16, most=1024, powers=True)
     presets: ClassVar = {
-        "small": {"latents": 128, "styles": 128, "width": 16, "most": 128, "depth": 4, "gamma": 0.2},
+        "small": {"latents": 128, "styles": 128, "width": 16, "most": 128, "depth": 4, "gamma": 0.2, "lr": 6e-3},
         "base": {},
         "paper": {"latents": 512, "styles": 512, "most": 512, "gamma": 10.0},  # of 1,024 pixels
     }
@@ -97,7 +98,7 @@ class Stylegan2(Method[Stylegan2Networks]):
     def networks(self, spec: DataSpec, given: Mapping[str, Trained]) -> Stylegan2Networks:
         sizes, classes = (spec.shape, self.width, self.most), len(spec.classes)
         generator = Stylegan2Generator(self.latents, *sizes, self.styles, self.depth, classes)
-        discriminator = Stylegan2Discriminator(*sizes, classes, depth=self.depth)
+        discriminator = Stylegan2Discriminator(*sizes, classes)
         return Stylegan2Networks(generator, discriminator, Augment(self.augment), classes)
 
     def optimizers(self) -> dict[str, Optimizer]:
@@ -165,6 +166,10 @@ class Stylegan2(Method[Stylegan2Networks]):
         # bounded only here: the discriminator is shown what lies outside, and the generator learns not to go there
         noise: NoiseKind = "constant" if generator is None else "random"
         return nets.generator.synthesize(w, noise, generator).clamp(-1, 1)
+
+    def moved(self, nets: Stylegan2Networks, w: Tensor, right: Tensor, down: Tensor, angle: Tensor) -> Tensor:
+        # not in the paper: the 4 x 4 map is moved as if it went on periodically; the noise stays where it is
+        return nets.generator.synthesize(w, "constant", transform=transforms(right, down, angle))
 
     def average(self, nets: Stylegan2Networks) -> Tensor:
         return nets.generator.average

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
+from collections.abc import Mapping as Map
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +22,7 @@ from imaginable.nn.minibatch import MinibatchDeviation
 from imaginable.nn.modulated import ModulatedConvolution, Noise, NoiseKind
 from imaginable.nn.normalization import ClassVectors
 from imaginable.nn.resample import blurred, double_size, half_size
+from imaginable.nn.transform import transformed
 
 MAPPING_RATE = 0.01
 """of learning, of the mapping network relative to the others"""
@@ -31,7 +35,7 @@ def widths(width: int, most: int, size: int) -> list[int]:
 
 
 def normalised(x: Tensor) -> Tensor:
-    """x of mean square 1, (n, d) -> the same."""
+    """x of mean square 1 over its channels, (n, d) or (n, d, h, w) -> the same."""
     return x * torch.rsqrt(x.square().mean(1, keepdim=True) + _LEAST)
 
 
@@ -129,10 +133,17 @@ class Stylegan2Generator(nn.Module):
             w = torch.lerp(self.average, w, truncation)
         return w[:, None].expand(-1, self.layers, -1)
 
-    def synthesize(self, w: Tensor, noise: NoiseKind = "random", generator: torch.Generator | None = None) -> Tensor:
-        """Pictures of codes (n, layers, styles)."""
+    def synthesize(
+        self,
+        w: Tensor,
+        noise: NoiseKind = "random",
+        generator: torch.Generator | None = None,
+        transform: Tensor | None = None,
+    ) -> Tensor:
+        """Pictures of codes (n, layers, styles). transform: of the 4 x 4 map (nn/transform.py), (n, 3, 3)."""
         codes = w.unbind(1)
-        x = self.constant.expand(len(w), -1, -1, -1).contiguous(memory_format=torch.channels_last)
+        start = self.constant if transform is None else transformed(self.constant, transform)
+        x = start.expand(len(w), -1, -1, -1).contiguous(memory_format=torch.channels_last)
         x = self.same[0](x, codes[0], noise, generator)
         picture: Tensor = self.pictures[0](x, codes[1]).to(torch.float32)
         for level, (up, same, to_image) in enumerate(zip(self.up, self.same[1:], self.pictures[1:], strict=True)):
@@ -210,3 +221,53 @@ class Stylegan2Discriminator(nn.Module):
         codes = self.mapping(features[:, :0], label)
         logits: Tensor = (features * codes).sum(1) / math.sqrt(features.shape[1])
         return logits
+
+
+def from_public(state: Map[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of a public StyleGAN2 generator or discriminator, but filters, under the names they have here.
+
+    Its blocks are named b(size). Its embedding of classes is a linear layer; here, what that gives for one-hot labels.
+    """
+    public = {name: tensor for name, tensor in state.items() if not name.endswith("resample_filter")}
+    levels = [_level(found) for name in public if (found := re.search(r"\bb(\d+)\.", name))]
+    if "mapping.embed.weight" in public:
+        weight, bias = (public.pop(f"mapping.embed.{part}") for part in ("weight", "bias"))
+        public["mapping.classes.weight"] = weight.T / math.sqrt(weight.shape[1]) + bias
+    return {_renamed(name, max(levels, default=0)): tensor for name, tensor in public.items()}
+
+
+def _level(found: re.Match[str]) -> int:
+    return int(found[1]).bit_length() - 3  # 4 -> 0, 8 -> 1
+
+
+_PUBLIC = {
+    r"mapping\.fc(\d+)": r"mapping.layers.\1",
+    r"mapping\.w_avg": "average",
+    r"synthesis\.b4\.const\b": "constant",
+    r"synthesis\.b(\d+)\.conv0": "up.{below}.convolution",
+    r"synthesis\.b(\d+)\.conv1": "same.{level}.convolution",
+    r"synthesis\.b(\d+)\.torgb": "pictures.{level}",
+    r"convolution\.noise_const": "noise.constant",
+    r"convolution\.noise_strength": "noise.strength",
+    r"b\d+\.fromrgb": "first",
+    r"b4\.conv\b": "last",
+    r"b4\.fc": "hidden",
+    r"b4\.out": "features",
+    r"b(\d+)\.conv0": "blocks.{from_top}.first",
+    r"b(\d+)\.conv1": "blocks.{from_top}.second",
+    r"b(\d+)\.skip": "blocks.{from_top}.shortcut",
+}
+
+
+def _renamed(name: str, top: int) -> str:
+    """top: the level of the picture."""
+    for theirs, ours in _PUBLIC.items():
+        name = re.sub(theirs, partial(_put, ours, top), name)
+    return name
+
+
+def _put(ours: str, top: int, found: re.Match[str]) -> str:
+    if "{" not in ours:
+        return found.expand(ours)
+    level = _level(found)
+    return ours.format(level=level, below=level - 1, from_top=top - level)

@@ -73,12 +73,10 @@ class EqualisedConvolution(nn.Module):
         bias = None if self.bias is None else self.bias * self.bias_gain
         return convolved(x, self.weight * self.weight_gain, bias, self.geometry)
 
-    def for_use(self) -> nn.Conv2d:
-        """The same map with its scales multiplied in, not to be trained."""
-        after, before, kernel, _ = self.weight.shape
-        (stride, _), (around, _), _ = self.geometry
-        plain = nn.Conv2d(before, after, kernel, stride, around, bias=self.bias is not None)
-        plain.weight = nn.Parameter(self.weight.detach() * self.weight_gain, requires_grad=False)
+    @torch.no_grad()
+    def fold(self) -> None:
+        """Multiplies the scales into weight and bias for good, for use only: the same map."""
+        self.weight.mul_(self.weight_gain)
         if self.bias is not None:
-            plain.bias = nn.Parameter(self.bias.detach() * self.bias_gain, requires_grad=False)
-        return plain
+            self.bias.mul_(self.bias_gain)
+        self.weight_gain = self.bias_gain = 1.0

@@ -10,7 +10,6 @@ derivatives of any order; a radial D is a sum of few such products.
 
 from __future__ import annotations
 
-import math
 from contextlib import nullcontext
 from dataclasses import dataclass
 
@@ -20,12 +19,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from imaginable.nn.blocks import Filters, filtered_in_blocks, plan
+from imaginable.nn.equalised import GAIN, SLOPE
 from imaginable.nn.low_pass import banded, low_pass, radial_low_pass, split
 
-SLOPE = 0.2
-"""of the leaky ReLU below 0"""
-GAIN = math.sqrt(2)
-"""of the leaky ReLU, so that it about keeps the variance"""
 TAPS = 6
 """of a filter, for every pixel of the coarser of its two grids (n of the paper)"""
 HEADROOM = 2

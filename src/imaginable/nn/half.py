@@ -23,13 +23,16 @@ def halved(networks: nn.Module) -> nn.Module:
     networks = folded(networks)
     for layer in list(networks.modules()):
         for name, child in layer.named_children():
-            if isinstance(child, (EqualisedConvolution, ModulatedConvolution)):
+            if isinstance(child, ModulatedConvolution):
                 layer.add_module(name, child.for_use())
     for layers in [module for module in networks.modules() if isinstance(module, nn.Sequential)]:
         for number, layer in enumerate(layers):
             if isinstance(layer, nn.ConvTranspose2d) and _doubles_to_few(layer):
                 layers[number] = shuffled(layer)
     for layer in networks.modules():
+        if isinstance(layer, EqualisedConvolution):
+            layer.fold()
+            layer.to(torch.bfloat16)
         # a weight that is worked out at its use is so in float32
         if isinstance(layer, _LAYERS) and not parametrize.is_parametrized(layer):
             layer.to(torch.bfloat16)

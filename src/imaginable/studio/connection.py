@@ -19,7 +19,8 @@ from imaginable.studio.workers import Workers
 
 MOST = 32
 """connections at a time"""
-LARGEST_MESSAGE = 64 << 10
+LARGEST_MESSAGE = 1 << 20
+"""a design of codes that were chosen: 18 layers of 512 numbers each are 110 KB, of its start and of all it mixes"""
 PANES = tuple("01234567")
 _STRIKES = 3
 _log = logging.getLogger(__name__)

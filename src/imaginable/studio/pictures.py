@@ -13,11 +13,12 @@ import torch
 
 from imaginable.apps import _design
 from imaginable.apps._book import exported
-from imaginable.apps._design import Design, Move
+from imaginable.apps._design import Design, Mix
 from imaginable.apps._json import Reader
 from imaginable.core import seeds
 from imaginable.core.errors import UserError
 from imaginable.data import images
+from imaginable.methods._method import Styles
 from imaginable.studio import wire
 from imaginable.studio.runs import Runs
 from imaginable.studio.served import Served
@@ -39,15 +40,21 @@ def told(served: Served, design: Design) -> Design:
     own = {one.name: tuple(one.vector.flatten().tolist()) for one in served.book.directions}
     if any(own.get(move.name) != move.vector for move in design.moves):
         return folded(served, design)
-    moves = tuple(Move(one.name, one.amount, one.locked) for one in design.moves)
-    drawn = served.whole(Design(design.seed, label=design.label)).code if design.seed is not None else None
-    seed = design.seed if drawn == design.code or design.code is None else None  # a seed draws other codes elsewhere
-    return replace(design, seed=seed, moves=moves)
+    moves = tuple(replace(one, vector=None) for one in design.moves)
+    mix = tuple(replace(one, seed=_own_seed(served, one, design.label)) for one in design.mix)
+    return replace(design, seed=_own_seed(served, design, design.label), mix=mix, moves=moves)
+
+
+def _own_seed(served: Served, start: Design | Mix, label: str | None) -> int | None:
+    """The seed, where it draws that code: elsewhere it draws others."""
+    if start.seed is None or start.code is None:
+        return start.seed
+    return start.seed if served.drawn(start.seed, label) == start.code else None
 
 
 def fold(runs: Runs, given: Reader) -> Answer:
     wanted = Wanted.of(given)
-    return {"code": list(folded(runs.get(wanted.run), wanted.design).code or ())}
+    return {"code": wire.numbers(folded(runs.get(wanted.run), wanted.design).code or ())}
 
 
 def sheet(runs: Runs, run: str, given: Reader) -> Answer:
@@ -67,14 +74,19 @@ def sheet(runs: Runs, run: str, given: Reader) -> Answer:
 
 
 def _alike(served: Served, design: Design, count: int, seed: int, spread: float) -> list[Design]:
-    """Codes around the design's: for a normal prior √(1 - s²) z + s ε, which stays as likely as z."""
+    """Codes around the design's: for a normal prior √(1 - s²) z + s ε, which stays as likely as z.
+
+    Of styles a share of the way to others that are drawn: noise of its own in every layer would leave what is likely.
+    """
     base = folded(served, design)
     code = torch.tensor(base.code)
-    noise = torch.randn(count, len(code), generator=seeds.generator(seed, "alike"))
-    if served.model.is_gaussian:
-        near = math.sqrt(1 - spread**2) * code + spread * noise
+    if served.model.can(Styles):
+        drawn = served.model.latents(count, seeds.derive("alike", seed), label=base.label)
+        near = torch.lerp(code, drawn.flatten(1), spread)
     else:
-        near = code + spread * code.std() * noise
+        noise = torch.randn(count, len(code), generator=seeds.generator(seed, "alike"))
+        kept, scale = (math.sqrt(1 - spread**2), 1.0) if served.model.is_gaussian else (1.0, code.std())
+        near = kept * code + spread * scale * noise
     return [replace(base, code=tuple(one.tolist())) for one in near]
 
 

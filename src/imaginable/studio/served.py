@@ -17,7 +17,7 @@ from imaginable.apps._design import Design
 from imaginable.apps._found import spread
 from imaginable.apps._neighbours import Neighbours
 from imaginable.latent.directions import Direction
-from imaginable.methods._method import Encodes
+from imaginable.methods._method import Encodes, Styles
 from imaginable.model import Model
 
 _SEEDS = 256
@@ -55,7 +55,7 @@ class Served:
     known: Known = field(default_factory=Known)
 
     def __post_init__(self) -> None:
-        self._drawn = lru_cache(_SEEDS)(self._draw)
+        self.drawn = lru_cache(_SEEDS)(self._draw)
 
     def with_book(self, book: Book, stamp: Stamp) -> Served:
         """The same model with other directions."""
@@ -64,7 +64,10 @@ class Served:
     def whole(self, design: Design) -> Design:
         """The design with its start's code and its directions written in."""
         if design.code is None and design.seed is not None:
-            design = replace(design, code=self._drawn(design.seed, design.label))
+            design = replace(design, code=self.drawn(design.seed, design.label))
+        drawn = [one.code or self.drawn(one.seed or 0, design.label) for one in design.mix]
+        mix = (replace(one, code=code) for one, code in zip(design.mix, drawn, strict=True))
+        design = replace(design, mix=tuple(mix))
         return _design.complete(self.model, design, self.book)
 
     def picture(self, design: Design) -> np.ndarray:
@@ -95,7 +98,8 @@ class Served:
             "latents": int(np.prod(self.model.code_shape)),
             "classes": list(self.model.classes),
             "hash": self.book.weights[:8],
-            "gaussian": _design.can_truncate(self.model),
+            "layers": self.model.code_shape[0] if self.model.can(Styles) else 0,
+            "truncates": _design.can_truncate(self.model),
             "encodes": self.model.can(Encodes),
             "directions": self.directions(),
             "stale": self.book.stale,

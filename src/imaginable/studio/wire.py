@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from starlette.requests import Request
 
-from imaginable.apps._design import Design
+from imaginable.apps._design import Design, Mix, Move
 from imaginable.apps._json import Reader
 from imaginable.core.errors import UserError
 from imaginable.data import images
 
 MOST_JSON = 4 << 20
 MOST_MOVES = 64
+MOST_MIXED = 8
+"""pictures whose styles a design mixes"""
 LONGEST_NAME = 60
 PATIENCE = 60.0
 """seconds for a whole body to arrive"""
@@ -124,8 +127,9 @@ class Wanted:
 
     @classmethod
     def read(cls, given: Reader) -> Wanted:
-        full = replace(given, content={"moves": [], **given.content})
+        full = replace(given, content={"moves": [], "mix": [], **given.content})
         items(full, "moves", 0, MOST_MOVES)
+        items(full, "mix", 0, MOST_MIXED)
         return cls(full.text("run"), Design.read(full))
 
     @classmethod
@@ -136,9 +140,23 @@ class Wanted:
 
 def mapping(run: str, design: Design) -> dict[str, Any]:
     """A design as the page is told it. A start that has both is told as its seed, which is shorter."""
-    start = {"code": list(design.code or ())} if design.seed is None else {"seed": design.seed}
-    moves = [{"name": one.name, "amount": one.amount, "locked": one.locked} for one in design.moves]
-    return {"run": run, "start": start, "label": design.label, "truncation": design.truncation, "moves": moves}
+    mix = [{"layers": list(one.layers), "start": _start(one)} for one in design.mix]
+    told = {"run": run, "start": _start(design), "label": design.label, "truncation": design.truncation}
+    return told | ({"mix": mix} if mix else {}) | {"moves": [_move(one) for one in design.moves]}
+
+
+def _start(of: Design | Mix) -> dict[str, Any]:
+    return {"code": numbers(of.code or ())} if of.seed is None else {"seed": of.seed}
+
+
+def _move(move: Move) -> dict[str, Any]:
+    told: dict[str, Any] = {"name": move.name, "amount": move.amount, "locked": move.locked}
+    return told if move.layers is None else told | {"layers": list(move.layers)}
+
+
+def numbers(code: Iterable[float]) -> list[float]:
+    """A code as the page is told it: nine digits say all of a float32, in half the letters."""
+    return [float(f"{value:.9g}") for value in code]
 
 
 def designs_of(starts: list[Reader], conditions: Reader) -> list[Design]:

@@ -12,12 +12,12 @@ from imaginable.training.state import State
 
 
 def keep(trained: Trained, run: Run, about: dict[str, Any], state: State) -> None:
-    """Writes the model to `best/` if no snapshot before came as near to the real items."""
+    """Writes the model to `best/` if no snapshot before came as near to the real items, or all were smaller."""
     game = state.games[-1] if state.games else {}
     if "distance" not in game:
         return
     known = _about(run)
-    if known is None or game["distance"] < known["distance"]:
+    if known is None or known["images_seen"] < state.grown or game["distance"] < known["distance"]:
         figures = {name: game[name] for name in ("distance", "distance_error")}
         _storage.save(trained, run.best, about | figures)
 

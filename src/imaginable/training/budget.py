@@ -16,7 +16,7 @@ import torch
 
 from imaginable.core import distributed, fast
 from imaginable.data.dataset import Dataset
-from imaginable.methods._method import Phase
+from imaginable.methods._method import Grows, Phase
 from imaginable.training import checkpoint, health, snapshot
 from imaginable.training.feed import Feed
 from imaginable.training.job import Job
@@ -30,6 +30,7 @@ _SHARE_SHOWN, _FEWEST = 0.15, 3
 """of the time for snapshots, at most: where they are slow there are fewer, but a first, a middle and a last one"""
 _SECONDS_PER_POINT = 3.0
 _MOST_CYCLES = 40
+_THIRDS = (1 / 3, 2 / 3)
 
 
 @dataclass(frozen=True)
@@ -46,12 +47,15 @@ class Estimate:
 def estimate(job: Job[Any], dataset: Dataset, seconds: float) -> Estimate:
     """Images that training can see in `seconds`, snapshots and checkpoints included.
 
-    Times whole cycles of the phases on a throw-away copy, in every third of a run and wherever other phases are active.
+    Times whole cycles of the phases on a throw-away copy, in every third of a run, or at every stage of a method that
+    grows, and wherever other phases are active.
     """
     fast.tune_process()
     state = State(job, dataset.spec)
     feed = Feed(dataset, job.training.batch, job.training.seed, job.data.flip)
-    per_image = sum(share * _seconds_per_image(state, feed, middle) for middle, share in parts(state.phases))
+    stages = job.method.stages(dataset.spec) if isinstance(job.method, Grows) else _THIRDS
+    timed = parts(state.phases, stages)
+    per_image = sum(share * _seconds_per_image(state, feed, middle) for middle, share in timed)
     showing, saving = _seconds_to_show_and_save(state, dataset)
     snapshots = min(_SNAPSHOTS, max(_FEWEST, int(_SHARE_SHOWN * MARGIN * seconds / (showing + saving))))
     fixed = 0.0 if job.training.snapshot_every else snapshots * (showing + saving)
@@ -69,9 +73,9 @@ def with_images(job: Job[Any], images: int, snapshots: int | None = None) -> Job
     return dataclasses.replace(job, training=dataclasses.replace(job.training, images=images, snapshot_every=every))
 
 
-def parts(phases: Sequence[Phase[Any]]) -> list[tuple[float, float]]:
-    """The middles of the parts that a run is timed in, and the share of each; within none a phase begins or ends."""
-    ends = {0.0, 1 / 3, 2 / 3, 1.0, *(end for phase in phases for end in (phase.start, phase.stop))}
+def parts(phases: Sequence[Phase[Any]], stages: Sequence[float] = _THIRDS) -> list[tuple[float, float]]:
+    """The middles of the parts that a run is timed in, and the share of each; within none a stage or a phase begins."""
+    ends = {0.0, *stages, 1.0, *(end for phase in phases for end in (phase.start, phase.stop))}
     return [((first + last) / 2, last - first) for first, last in itertools.pairwise(sorted(ends))]
 
 

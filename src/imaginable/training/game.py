@@ -101,7 +101,8 @@ def quality(samples: Array, training: Array, held_out: Array | None = None) -> d
         return {}
     samples, training = ((items - centre) / unit for items in (samples, training))
     real = training[:ITEMS]
-    of_mean = kernel_distance(np.zeros_like(real), real).value
+    mean = kernel_distance(np.zeros_like(real), real)
+    of_mean = max(mean.value, mean.error)  # pictures of noise may lie no further from their mean than by chance
     distance, found = kernel_distance(samples, real), manifold(real, samples, least=LEAST_TRAINING)
     numbers = {
         "diversity": float(pdist(samples).mean() / pdist(real).mean()),

@@ -88,7 +88,7 @@ def examine(state: State, dataset: Dataset) -> Diagnosis | None:
     if (played := game.measure(state, dataset)) is not None:
         numbers["game"] = played
         state.games.append({"seen": state.seen, **played})
-        findings += game_health.called(state.games) if fraction >= game_health.EARLY else ()
+        findings += game_health.called(state.comparable) if fraction >= game_health.EARLY else ()
         earliest = min(earliest, game_health.EARLY)
     if not numbers:
         return None

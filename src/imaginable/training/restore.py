@@ -81,8 +81,9 @@ def begin_from(state: State) -> None:
     try:
         state.networks.load_state_dict(weights)
     except RuntimeError as error:
+        described = origin.job if origin.job.exists() else origin.model / "model.yaml"
         raise UserError(
-            f"--from {origin.folder}: its networks have another shape; use its fields and --size (see {origin.job})"
+            f"--from {origin.folder}: its networks have another shape; use its fields and --size (see {described})"
         ) from error
     state.averages.networks.load_state_dict(weights)
 

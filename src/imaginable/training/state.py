@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from imaginable.core import distributed, fast, seeds
 from imaginable.core.types import Batch, DataSpec, Loss, Progress
-from imaginable.methods._method import Phase
+from imaginable.methods._method import Grows, Phase
 from imaginable.nn.freeze import Players
 from imaginable.training import given
 from imaginable.training.average import Averages
@@ -153,6 +153,20 @@ class State:
             torch.default_generator.manual_seed(seeds.derive(*parts))
         else:
             torch.manual_seed(seeds.derive(*parts))
+
+    @property
+    def grown(self) -> float:
+        """Images seen when networks that grow take on their last size, 0 for others.
+
+        What they made before is not to be compared with what they make from then on.
+        """
+        method = self.job.method
+        return method.stages(self.spec)[-1] * self.job.training.images if isinstance(method, Grows) else 0.0
+
+    @property
+    def comparable(self) -> list[dict[str, Any]]:
+        """The games since then; before, the last one alone."""
+        return [game for game in self.games if game["seen"] >= self.grown] or self.games[-1:]
 
     def is_finite(self) -> bool:
         """Whether all weights are numbers: a finite loss may have had a gradient that is not."""

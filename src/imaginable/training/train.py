@@ -174,7 +174,7 @@ def _share(state: State, dataset: Dataset, run: Run) -> tuple[Path | None, Diagn
     names = diagnosis.names if diagnosis else ""
     news = str(diagnosis) if names not in ("", state.said) else ""
     state.said = names
-    if state.job.training.on_collapse == "rollback" and game_health.sound(state.games):
+    if state.job.training.on_collapse == "rollback" and game_health.sound(state.comparable):
         save_progress(state, run.sound)
     return snapshot.take(state, dataset, run), diagnosis, news
 

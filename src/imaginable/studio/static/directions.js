@@ -46,7 +46,7 @@ export class Directions {
     return attempt(
       async () => {
         const table = this.#table;
-        const { locked } = table.move(slider);
+        const { locked, layers } = table.move(slider);
         const moved = table.shown.filter((run) => !run.gone && table.design(run.id).moves.some((move) => move.amount));
         const designs = moved.map((run) => table.design(run.id));
         const codes = await Promise.all(designs.map((design) => api.fold(design)));
@@ -54,7 +54,7 @@ export class Directions {
           moves.filter((move) => keyOf(move) !== keyOf(slider)).map((move) => ({ ...move, amount: 0 }));
         table.fold(designs, codes, (moves) => [
           ...others(moves),
-          { name: slider.name, run: slider.run, amount: 0, locked: !locked },
+          { name: slider.name, run: slider.run, amount: 0, locked: !locked, layers },
         ]);
         const what = `${spoken(slider.name)} is ${locked ? "free again" : "held still"}`;
         say(moved.length ? `${what}; this picture is kept as the new starting point.` : `${what}.`);

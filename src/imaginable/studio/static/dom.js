@@ -38,6 +38,8 @@ const ICONS = {
   help: "M9 9a3 3 0 1 1 4.500 2.600c-1 .6-1.500 1.100-1.500 2.400M12 18v.01",
   brush: "M4 20c3 0 5-1 5-3a2.500 2.500 0 0 0-4-1.500c-1 1-.3 3-1 4.500M9 15 19 4l1 1-9 12",
   alarm: "M12 4.500 3.500 19h17zM12 10v4.500M12 17v.01",
+  layers: "m12 4 8 4-8 4-8-4zM4 12l8 4 8-4M4 16l8 4 8-4",
+  mix: "M4 7h4c5 0 5 10 10 10h2m-3-3 3 3-3 3M4 17h4c1.600 0 2.700-1 3.600-2.400M20 7h-2c-1.600 0-2.700 1-3.600 2.400M17 4l3 3-3 3",
   reset: "M5 5v5h5M5.500 10a7 7 0 1 1-.5 5",
 };
 
@@ -163,23 +165,27 @@ export function menu(anchor, items) {
     ),
   );
   list.append(...entries);
-  list.addEventListener("toggle", (event) => {
-    if (event.newState === "closed") {
-      list.remove();
-      anchor.setAttribute("aria-expanded", "false");
-    }
-  });
   list.addEventListener("keydown", (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (!step) return;
     event.preventDefault();
     entries[(entries.indexOf(document.activeElement) + step + entries.length) % entries.length].focus();
   });
-  anchor.after(list);
-  list.showPopover();
-  place(list, anchor.getBoundingClientRect());
-  anchor.setAttribute("aria-expanded", "true");
+  float(anchor, list);
   entries[0].focus();
+}
+
+/** Shows a popover under a button; once closed it is gone. */
+export function float(anchor, node) {
+  node.addEventListener("toggle", (event) => {
+    if (event.newState !== "closed") return;
+    node.remove();
+    anchor.setAttribute("aria-expanded", "false");
+  });
+  anchor.after(node);
+  node.showPopover();
+  place(node, anchor.getBoundingClientRect());
+  anchor.setAttribute("aria-expanded", "true");
 }
 
 function place(list, at) {

@@ -6,4 +6,10 @@ export const doubts = ({ confidence, weak, about, measure }) => ({ confidence, w
 /** Codes are float32: nine digits say all of it, in half the letters. */
 export const compact = (start) =>
   "code" in start ? { code: start.code.map((value) => Number(value.toPrecision(9))) } : start;
+/** A start whose mix is left out is of one picture alone. */
+export const begun = ({ mix = [], ...change }) => ({
+  ...change,
+  start: compact(change.start),
+  mix: mix.map(({ layers, start }) => ({ layers, start: compact(start) })),
+});
 export const still = (moves) => moves.map((move) => ({ ...move, amount: 0 }));

@@ -2,9 +2,16 @@
 
 import { button, el, figure } from "./dom.js";
 
-const TIGHTEST = 0.3;
-const LOOSEST = 3; // beyond it truncation changes nothing, so there it is off
-const LARGEST_SEED = 999_999;
+// Where truncation is off: a normal prior is cut off so far out that nothing changes; of styles it scales what a picture
+// differs from the average by, and 1 leaves that as it is.
+const OF_NORMAL = { min: 0.3, max: 3, off: 3, hint: "Lower: more ordinary and cleaner. Higher: more varied." };
+const OF_STYLES = {
+  min: 0.05,
+  max: 1.5,
+  off: 1,
+  hint: "Below 1: nearer to the average picture, more ordinary and cleaner. Above 1: further from it.",
+};
+export const LARGEST_SEED = 999_999;
 
 export class Start {
   #table;
@@ -17,7 +24,7 @@ export class Start {
     const renew = button("New", fresh, { image: "dice", kind: "small", hint: "A new seed (N)" });
     this.parts = [line("Seed", this.seed, renew), this.origin];
     if (run.classes.length) this.#offerClasses();
-    if (run.gaussian) this.#offerTruncation();
+    if (run.truncates) this.#offerTruncation(run.layers ? OF_STYLES : OF_NORMAL);
   }
 
   #seed() {
@@ -37,22 +44,22 @@ export class Start {
     this.parts.push(line("Class", this.classes));
   }
 
-  #offerTruncation() {
-    const value = () => (Number(input.value) >= LOOSEST ? null : Number(input.value));
+  #offerTruncation({ min, max, off, hint }) {
+    const value = () => (Number(input.value) === off ? null : Number(input.value));
     const input = el("input", {
       type: "range",
-      class: "plain",
+      class: off < max ? "" : "plain",
       id: "truncation",
-      min: TIGHTEST,
-      max: LOOSEST,
+      min,
+      max,
       step: 0.05,
       oninput: () => this.#table.live(this.#table.setStart([this.#run.id], { truncation: value() })),
       onchange: () => this.#table.commit("truncation"),
     });
     const shown = el("output", { for: "truncation", class: "value" });
-    this.truncation = { input, shown };
+    this.truncation = { input, shown, min, max, off };
     const node = line("Truncation", input, shown);
-    node.title = "Lower: more ordinary and cleaner. Higher: more varied.";
+    node.title = hint;
     this.parts.push(node);
   }
 
@@ -62,9 +69,17 @@ export class Start {
     if (own || document.activeElement !== this.seed) this.seed.value = start.seed ?? "";
     this.origin.textContent = own ? "Starts from a picture of your own choice." : "";
     if (this.classes) this.classes.value = label ?? this.#run.classes[0]; // what the server takes without one
-    if (!this.truncation) return;
-    this.truncation.input.value = truncation ?? LOOSEST;
-    this.truncation.shown.textContent = truncation === null ? "off" : figure(truncation);
+    if (this.truncation) this.#showTruncation(truncation, this.truncation);
+  }
+
+  #showTruncation(truncation, { input, shown, min, max, off }) {
+    const value = truncation ?? off;
+    const share = (one) => `${(100 * (one - min)) / (max - min)}%`;
+    input.value = value;
+    input.style.setProperty("--middle", share(off));
+    input.style.setProperty("--from", share(Math.min(value, off)));
+    input.style.setProperty("--to", share(Math.max(value, off)));
+    shown.textContent = truncation === null ? "off" : figure(truncation);
   }
 }
 

@@ -1,16 +1,19 @@
 // What is on the table: the design under the sliders, its history, and what the server knows.
 //
 // A world is a frozen-in-time value that is never changed, only replaced:
-//   {shown: [run id], starts: {run id: {start, label, truncation}}, moves: [{name, run, amount, locked}]}
+//   {shown: [run id], starts: {run id: {start, mix: [{layers, start}], label, truncation}},
+//    moves: [{name, run, amount, locked, layers}]}
+// Layers are [first, last], and null where a move acts in all of them.
 // A move's `run` is null when its meaning is shared by all runs that know the name (a person gave it, or labels did);
 // found ones belong to one run, because "PC 1" of two models have nothing in common.
 
 import { History } from "./history.js";
-import { compact, doubts, keyOf, shared, still } from "./moves.js";
+import { recall, remember } from "./kept.js";
+import { clipped, narrowed } from "./layers.js";
+import { begun, doubts, keyOf, shared, still } from "./moves.js";
 
-const KEPT = "imaginable-worlds";
 const EMPTY = { shown: [], starts: {}, moves: [] };
-const FIRST = { start: { seed: 1 }, label: null, truncation: null };
+const FIRST = { start: { seed: 1 }, mix: [], label: null, truncation: null };
 export const MOST_PANES = 4;
 
 /** Events: "world" (the design changed), "server" (runs, sliders or snapshots changed). */
@@ -23,16 +26,12 @@ export class Table extends EventTarget {
 
   constructor() {
     super();
-    try {
-      const kept = JSON.parse(sessionStorage.getItem(KEPT));
-      if (kept) {
-        this.#history.restore(kept);
-        this.world = kept.world;
-      }
-    } catch {
-      /* what another version kept is not worth an error */
+    const kept = recall();
+    if (kept) {
+      this.#history.restore(kept);
+      this.world = kept.world;
     }
-    addEventListener("pagehide", () => this.#save());
+    addEventListener("pagehide", () => remember(this.world, this.#history.kept));
   }
 
   // --- what the server knows
@@ -92,11 +91,14 @@ export class Table extends EventTarget {
   /** Where a run's design starts, without what the run cannot do (it may have been trained anew since). */
   start(id, world = this.world) {
     const run = this.run(id);
-    const { start, label, truncation } = world.starts[id] ?? FIRST;
+    const { start, mix = [], label, truncation } = world.starts[id] ?? FIRST;
+    const fits = (one) => !("code" in one) || one.code.length === run?.latents;
+    const mixed = run?.layers ? mix.filter((one) => fits(one.start)) : [];
     return {
-      start: "code" in start && start.code.length !== run?.latents ? FIRST.start : start,
+      start: fits(start) ? start : FIRST.start,
+      mix: mixed.map((one) => ({ ...one, layers: clipped(one.layers, run.layers) })),
       label: run?.classes.includes(label) ? label : null,
-      truncation: run?.gaussian ? truncation : null,
+      truncation: run?.truncates ? truncation : null,
     };
   }
 
@@ -107,6 +109,7 @@ export class Table extends EventTarget {
         run: slider.run,
         amount: 0,
         locked: false,
+        layers: null,
       }
     );
   }
@@ -114,10 +117,15 @@ export class Table extends EventTarget {
   design(id, world = this.world) {
     const run = this.run(id);
     const moves = world.moves.filter((move) => (move.amount || move.locked) && this.knows(run, move));
+    const { mix, ...start } = this.start(id, world);
     return {
       run: id,
-      ...this.start(id, world),
-      moves: moves.map(({ name, amount, locked }) => ({ name, amount, locked })),
+      ...start,
+      ...(mix.length ? { mix } : {}),
+      moves: moves.map(({ name, amount, locked, layers }) => {
+        const range = narrowed(layers, run.layers);
+        return { name, amount, locked, ...(range ? { layers: range } : {}) };
+      }),
     };
   }
 
@@ -166,7 +174,7 @@ export class Table extends EventTarget {
   }
 
   /** A whole design, its sliders included. Gives the names that its run does not know any more. */
-  load({ run: id, start, label = null, truncation = null, moves = [] }) {
+  load({ run: id, start, mix = [], label = null, truncation = null, moves = [] }) {
     const run = this.run(id);
     const byName = new Map(run.directions.map((one) => [one.name, one]));
     const known = moves
@@ -176,8 +184,9 @@ export class Table extends EventTarget {
         run: shared(byName.get(move.name)) ? null : id,
         amount: move.amount,
         locked: Boolean(move.locked),
+        layers: move.layers ?? null,
       }));
-    this.change((world) => ({ ...this.#begun(world, id, { start, label, truncation }), moves: known }));
+    this.change((world) => ({ ...this.#begun(world, id, { start, mix, label, truncation }), moves: known }));
     this.activate(id);
     return moves.filter((move) => !byName.has(move.name)).map((move) => move.name);
   }
@@ -198,7 +207,7 @@ export class Table extends EventTarget {
     return {
       ...world,
       shown,
-      starts: { ...world.starts, [id]: { ...this.start(id), ...change, start: compact(change.start) } },
+      starts: { ...world.starts, [id]: { ...this.start(id), ...begun(change) } },
     };
   }
 
@@ -241,15 +250,6 @@ export class Table extends EventTarget {
   #tell() {
     this.dispatchEvent(new Event("world"));
     clearTimeout(this.#saving);
-    this.#saving = setTimeout(() => this.#save(), 250);
-  }
-
-  #save() {
-    const kept = { world: this.world, ...this.#history.kept };
-    try {
-      sessionStorage.setItem(KEPT, JSON.stringify(kept));
-    } catch {
-      /* a full or forbidden storage costs the undo after a reload, nothing else */
-    }
+    this.#saving = setTimeout(() => remember(this.world, this.#history.kept), 250);
   }
 }

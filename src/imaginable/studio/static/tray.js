@@ -1,6 +1,8 @@
 // The tray: where the design starts, and the sliders that change it.
 
-import { button, el, figure, icon, menu, section, spoken, typing } from "./dom.js";
+import { button, el, figure, float, icon, menu, section, spoken, typing } from "./dom.js";
+import { Layers, inWords, narrowed } from "./layers.js";
+import { Mixing } from "./mixing.js";
 import { keyOf } from "./moves.js";
 import { Start } from "./start.js";
 
@@ -21,6 +23,7 @@ export class Tray {
   #rows = new Map();
   #wide = new Set();
   #start = null;
+  #mixing = null;
   #built = "";
 
   /** `doing`: {teach, find, lock, rename, remove, saveDirection}, what the buttons do beyond moving. */
@@ -46,9 +49,11 @@ export class Tray {
     this.#built = signature;
     const focused = document.activeElement?.closest?.(".slider")?.dataset.key;
     this.#start = run ? new Start(this.#table, run, this.#doing.fresh) : null;
+    this.#mixing = run?.layers ? new Mixing(this.#table, run) : null;
     this.#rows = new Map(sliders.map((slider) => [keyOf(slider), this.#row(slider)]));
     const rows = (named) => sliders.filter((one) => one.named === named).map((one) => this.#rows.get(keyOf(one)).node);
-    this.#place.replaceChildren(...(run ? [section("Start", [], this.#start.parts), this.#named(rows(true)), this.#found(rows(false))] : []));
+    const start = () => [section("Start", [], this.#start.parts), ...(this.#mixing ? [this.#mixing.node] : [])];
+    this.#place.replaceChildren(...(run ? [...start(), this.#named(rows(true)), this.#found(rows(false))] : []));
     this.#update();
     if (focused) this.#rows.get(focused)?.input.focus();
   }
@@ -116,6 +121,8 @@ export class Tray {
       wordless: true,
       aria: { haspopup: "menu" },
     });
+    const most = Math.max(...slider.runs.map((run) => run.layers ?? 0));
+    const layers = most ? this.#layers(slider, most) : null;
     const many = this.#table.shown.length > 1 && slider.runs.length < this.#table.shown.length;
     const name = el("label", { class: "slider-name", for: input.id }, words);
     const origin = many ? el("span", { class: "tag" }, slider.runs.map((run) => run.name).join(", ")) : null;
@@ -123,11 +130,31 @@ export class Tray {
     const node = el(
       "div",
       { class: `slider ${slider.weak ? "is-weak" : ""}`, data: { key } },
-      el("div", { class: "slider-head" }, dot(slider), name, origin, value, lock, more),
+      el("div", { class: "slider-head" }, dot(slider), name, origin, layers?.control, value, lock, more),
       input,
       weak,
     );
-    return { node, input, value, lock, slider };
+    return { node, input, value, lock, slider, layers };
+  }
+
+  /** In which layers a slider acts: behind a button that says it. */
+  #layers(slider, most) {
+    const words = spoken(slider.name);
+    const open = () => {
+      const range = new Layers(most, {
+        of: words,
+        live: (chosen) => this.#table.live(this.#table.setMove(slider, { layers: narrowed(chosen, most) })),
+        commit: (step) => this.#table.commit(step),
+      });
+      layers.open = range;
+      this.#showLayers({ slider, layers });
+      const about = el("p", {}, `Layers in which ${words} acts`);
+      float(control, el("div", { class: "pop", role: "dialog", popover: "auto", aria: { label: about.textContent } }, about, range.node));
+      range.thumbs[0].focus();
+    };
+    const control = button("", open, { image: "layers", kind: "ghost layers-of", aria: { haspopup: "dialog" } });
+    const layers = { control, most, open: null };
+    return layers;
   }
 
   #items(slider, reset) {
@@ -157,8 +184,12 @@ export class Tray {
   // --- values
 
   #update() {
-    for (const row of this.#rows.values()) this.#showMove(row);
+    for (const row of this.#rows.values()) {
+      this.#showMove(row);
+      if (row.layers) this.#showLayers(row);
+    }
     this.#start?.update();
+    this.#mixing?.update();
   }
 
   #showMove({ node, input, value, lock, slider }) {
@@ -175,6 +206,18 @@ export class Tray {
     lock.setAttribute("aria-pressed", String(locked));
     lock.title = locked ? "Locked: other sliders leave it alone" : "Lock: other sliders leave it alone";
     lock.replaceChildren(icon(locked ? "lock" : "open"));
+  }
+
+  #showLayers({ slider, layers: { control, most, open } }) {
+    const { layers, locked } = this.#table.move(slider);
+    const range = narrowed(layers, most);
+    open?.show(range ?? [1, most]);
+    const said = range ? inWords(range) : "all";
+    control.lastChild.textContent = range ? said : "";
+    control.classList.toggle("limited", Boolean(range));
+    control.title = `Layers: ${said}`;
+    control.setAttribute("aria-label", `Layers of ${spoken(slider.name)}: ${said}`);
+    control.disabled = locked;
   }
 }
 
