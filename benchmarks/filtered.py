@@ -35,13 +35,15 @@ class Row:
 
     made: list[Stage]
     batch: int
-    only: slice = slice(None)
+    only: int | None = None
+    """this layer alone"""
     rotates: bool = False
 
     def layers(self) -> list[tuple[Layer, Layer, Tensor]]:
         """Step by step, ours, and what goes in."""
         found: list[tuple[Layer, Layer, Tensor]] = []
-        for before, after in list(itertools.pairwise([self.made[0], *self.made]))[self.only]:
+        pairs = list(itertools.pairwise([self.made[0], *self.made]))
+        for before, after in pairs if self.only is None else [pairs[self.only]]:
             size = before.size + (0 if self.rotates else 2)
             radial = self.rotates and not after.critical
             x = torch.randn(self.batch, after.channels, size, size)
@@ -52,9 +54,9 @@ class Row:
 ROWS = {
     "T, 64 px, small, all 10 layers, batch 16": Row(stages(64, 10, 256, 64), 16),
     "R, 64 px, small, all 8 layers, batch 4": Row(stages(64, 8, 512, 128), 4, rotates=True),
-    "T, 256 px, authors', layer 4, batch 4": Row(stages(256, 14, 4096, 512), 4, slice(4, 5)),
-    "T, 256 px, authors', layer 10, batch 2": Row(stages(256, 14, 4096, 512), 2, slice(10, 11)),
-    "T, 256 px, authors', layer 12, batch 2": Row(stages(256, 14, 4096, 512), 2, slice(12, 13)),
+    "T, 256 px, authors', layer 4, batch 4": Row(stages(256, 14, 4096, 512), 4, 4),
+    "T, 256 px, authors', layer 10, batch 2": Row(stages(256, 14, 4096, 512), 2, 10),
+    "T, 256 px, authors', layer 12, batch 2": Row(stages(256, 14, 4096, 512), 2, 12),
 }
 
 

@@ -69,8 +69,8 @@ class ModulatedConvolution(nn.Module):
         if weight.shape[-1] == 1:
             return _pointwise(x, after[..., None] * weight.flatten(1) * before[:, None], bias)
         x = _convolved(x * before.to(x.dtype)[..., None, None], weight, self.up)
-        if x.device.type == "cpu" and x.shape[1] < _VECTOR:
-            x = x.to(torch.promote_types(x.dtype, torch.float32))
+        if x.shape[1] < _VECTOR and x.device.type == "cpu" and torch.is_autocast_enabled("cpu"):
+            x = x.to(torch.float32)
         return torch.addcmul(bias.to(x.dtype)[:, None, None], x, after.to(x.dtype)[..., None, None])
 
     def for_use(self) -> ModulatedForUse:
