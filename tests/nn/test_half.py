@@ -70,7 +70,8 @@ def test_half_decodes_to_nearly_the_same_pictures_and_leaves_the_model_alone() -
         assert decoded.dtype == torch.float32
         expected = whole.decode_array(codes).astype(int)
         greys = abs(images.to_uint8(decoded).astype(int) - expected)
-        assert np.quantile(greys, 0.999) <= 8
+        assert greys.mean() < 1
+        assert np.quantile(greys, 0.99) <= 8
         assert not torch.equal(decoded, whole.decode_tensor(codes))  # else nothing was gained
         after = half.trained.networks.state_dict()
         assert all(torch.equal(after[name], value) for name, value in before.items())
