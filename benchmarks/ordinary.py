@@ -16,11 +16,13 @@ from torch import Tensor, nn
 
 from imaginable.core.types import Batch, DataSpec
 from imaginable.methods._method import Translates
+from imaginable.methods.stylegan2 import Stylegan2
 from imaginable.networks.residual import ResidualDecoder
 from imaginable.objectives.reconstruction import squared_error
 from imaginable.objectives.variational import kl_to_standard_normal, reparameterise
 from ordinary_gans import Step, adversarial_step
 from ordinary_restorers import restoring_step
+from ordinary_styles import styles_step
 from ordinary_translators import translating_step
 
 
@@ -31,6 +33,8 @@ def ordinary_step(method: Any, spec: DataSpec, batch: Batch, at: float) -> Step:
         return translating_step(method, nets, x, batch.y.contiguous())
     if isinstance(method, Translates):
         return restoring_step(method, nets, x, at)
+    if isinstance(method, Stylegan2):
+        return styles_step(method, nets, x)
     if "generator" in method.averaged:
         return adversarial_step(method, nets, x)
     return _autoencoder(method, nets.autoencoder, x)

@@ -2,7 +2,8 @@
 
     python benchmarks/sampling.py [RUN ...] [--rounds 12] [--batch 64]
 
-Without runs: fresh DCGAN generators at 32 and 64 px, whose batch norms have seen noise (theirs would give grey).
+Without runs: fresh DCGAN generators at 32 and 64 px, whose batch norms have seen noise (theirs would give grey), and a
+StyleGAN2 generator of the preset small at 64 px, of whose ways `ordinary` is a convolution in groups of the items.
 
 The package decodes in float32, eagerly, with weights in channels_last; `Model.half()` in bfloat16, with batch norms
 folded into the convolutions before them. Ordinary is float32 with weights as torch makes them, in a process that is not
@@ -32,9 +33,11 @@ from imaginable.core.types import DataSpec
 from imaginable.data import images
 from imaginable.methods._method import Trained
 from imaginable.methods.dcgan import Dcgan
+from imaginable.methods.stylegan2 import Stylegan2
 from imaginable.model import Model
 from imaginable.nn.half import folded, halved
 from ordinary import ordinary_settings
+from ordinary_styles import ordinary_styles
 
 LEAST_TURN = 0.1
 """seconds; quicker decoding is repeated"""
@@ -72,8 +75,8 @@ def bfloat16_but_norms(networks: nn.Module) -> nn.Module:
     return networks
 
 
-def contiguous(networks: nn.Module) -> nn.Module:
-    return networks.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+def ordinary(networks: nn.Module) -> nn.Module:
+    return ordinary_styles(networks.to(memory_format=torch.contiguous_format))  # type: ignore[call-overload]
 
 
 def autocast() -> AbstractContextManager[object]:
@@ -84,7 +87,7 @@ AS_IT_IS = "as the package"
 ORDINARY = "ordinary: NCHW"
 HALF = "as Model.half()"
 VARIANTS = {
-    ORDINARY: Variant(contiguous, settings=ordinary_settings),
+    ORDINARY: Variant(ordinary, settings=ordinary_settings),
     AS_IT_IS: Variant(),
     "inference_mode": Variant(around=torch.inference_mode),
     "folded norms": Variant(folded),
@@ -96,9 +99,9 @@ VARIANTS = {
 }
 
 
-def fresh(size: int) -> Model:
+def fresh(method: Dcgan | Stylegan2, size: int) -> Model:
     torch.manual_seed(0)
-    method, spec = Dcgan(), DataSpec("images", (3, size, size))
+    spec = DataSpec("images", (3, size, size))
     networks = fast.channels_last(method.networks(spec, {}))
     with torch.no_grad():
         for _ in range(50):  # else the statistics, and with them the pictures, are no generator's
@@ -149,7 +152,9 @@ def main() -> None:
     torch.set_num_threads(1)
     fast.tune_process()
     models = {run: im.load(run) for run in options.runs} or {
-        f"fresh dcgan, {size} px": fresh(size) for size in (32, 64)
+        "fresh dcgan, 32 px": fresh(Dcgan(), 32),
+        "fresh dcgan, 64 px": fresh(Dcgan(), 64),
+        "fresh stylegan2, 64 px": fresh(Stylegan2(**Stylegan2.presets["small"]), 64),
     }
     for name, model in models.items():
         report(model, name, options.batch, options.rounds)

@@ -36,6 +36,7 @@ from imaginable.core.types import DataSpec, Kind
 from imaginable.data.dataset import DataOptions, Dataset
 from imaginable.data.drawn import sneakers
 from imaginable.methods._method import find
+from imaginable.methods.stylegan2 import Stylegan2
 from imaginable.training.feed import Feed
 from imaginable.training.job import Job, Training
 from imaginable.training.state import State
@@ -110,6 +111,7 @@ ROWS = {
     "biggan": Row("biggan", 64, SMALL, {"width": 16, "critic_steps": 1}, 2.0),
     "r3gan": Row("r3gan", 64, SMALL, {"width": 16}, 2.0),
     "r3gan-lazy": Row("r3gan", 64, SMALL, {"width": 16, "penalty_every": 4}, 2.0),
+    "stylegan2": Row("stylegan2", 32, options={**Stylegan2.presets["small"], "penalty_every": 16}, target=2.5),
     "autoencoder": Row("autoencoder", 64),
     "pix2pix": Row("pix2pix", 64, options={"width": 32, "shift": 0.0}, target=1.8),
     "cyclegan": Row("cyclegan", 4, options={"width": 32, "blocks": 4}, target=1.8),

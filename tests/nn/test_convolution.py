@@ -12,6 +12,7 @@ CASES = [
     (6, 4, {"kernel_size": 4, "stride": 2, "padding": 1, "bias": False}),
     (4, 6, {"kernel_size": 1}),
     (5, 1, {"kernel_size": 4}),
+    (4, 4, {"kernel_size": 4, "stride": 2, "padding": 1, "groups": 4}),
 ]
 
 
@@ -82,3 +83,13 @@ def test_works_in_the_precision_around() -> None:
     out.float().sum().backward()
     assert layer.weight.grad is not None
     assert layer.weight.grad.dtype == torch.float32
+
+
+def test_a_strided_depthwise_gradient_keeps_the_precision_around() -> None:
+    layer, x = Convolution(4, 4, 4, 2, 1, groups=4), torch.randn(2, 4, 8, 8, dtype=torch.bfloat16, requires_grad=True)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        (found,) = torch.autograd.grad(layer(x).float().square().sum(), x)
+    expected = x.detach().float().requires_grad_()
+    (slope,) = torch.autograd.grad(layer(expected).square().sum(), expected)
+    assert found.dtype == torch.bfloat16
+    torch.testing.assert_close(found.float(), slope, rtol=0, atol=0.05)

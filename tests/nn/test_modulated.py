@@ -15,6 +15,7 @@ KINDS = [
     {"kernel": 3},
     {"kernel": 3, "up": True},
     {"kernel": 1, "demodulate": False},
+    {"kernel": 1, "gain": 1.5},
     {"kernel": 3, "gain": 1.5},
 ]
 
@@ -103,7 +104,21 @@ def test_bfloat16_around_it_leaves_styles_and_norms_in_float32() -> None:
     layer = ModulatedConvolution(4, 3, 3, 5)
     with torch.autocast("cpu", torch.bfloat16):
         assert all(scale.dtype == torch.float32 for scale in layer._scales(torch.randn(2, 5, dtype=torch.bfloat16)))
-        assert layer(torch.randn(2, 4, 4, 4), torch.randn(2, 5)).dtype == torch.bfloat16
+        assert layer(torch.randn(2, 4, 4, 4), torch.randn(2, 5)).dtype == torch.float32, "few channels"
+        assert ModulatedConvolution(4, 32, 3, 5)(torch.randn(2, 4, 4, 4), torch.randn(2, 5)).dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@torch.no_grad()
+def test_for_use_it_is_the_same_within_the_precision_of_its_products(kind: dict[str, int]) -> None:
+    layer, (x, code) = made(kind).float(), (one.float() for one in inputs())
+    quick, expected = layer.for_use(), layer(x, code)
+    for precision in (torch.float32, torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16):
+            found = quick(x.to(precision).contiguous(memory_format=torch.channels_last), code)
+        assert found.dtype == (precision if kind["kernel"] == 1 else torch.float32)
+        torch.testing.assert_close(found.float(), expected, rtol=0, atol=0.02 * float(expected.abs().max()))
+    assert list(quick.parameters()) == []
 
 
 def noisy(kind: NoiseKind, generator: torch.Generator | None = None) -> Tensor:

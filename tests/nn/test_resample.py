@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from scipy.signal import upfirdn
 from torch import Tensor
 
+from imaginable.nn import resample
 from imaginable.nn.resample import BINOMIAL, blurred, double_size, half_size, smoothed
 
 TAPS = [BINOMIAL, (1, 1), (1, 5, 10, 10, 5, 1)]
@@ -36,9 +37,16 @@ def test_halving_is_scipys(taps: tuple[float, ...]) -> None:
     torch.testing.assert_close(half_size(maps(), taps), expected(maps(), taps, 1, 2, len(taps) // 2 - 1, 4))
 
 
+@pytest.mark.parametrize("few", [resample._FEW, 0])
 @pytest.mark.parametrize("taps", TAPS)
-def test_doubling_is_scipys(taps: tuple[float, ...]) -> None:
-    torch.testing.assert_close(double_size(maps(), taps), expected(maps(), taps, 2, 1, len(taps) // 2, 16))
+def test_doubling_is_scipys(taps: tuple[float, ...], few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resample, "_FEW", few)  # by matrices, and as a convolution
+    x = maps()[..., :6]
+    found = double_size(x, taps)
+    wide = expected(maps(), taps, 2, 1, len(taps) // 2, 16)
+    assert found.shape == (2, 3, 16, 12)
+    torch.testing.assert_close(found[..., :9], wide[..., :9])
+    torch.testing.assert_close(double_size(maps(), taps), wide)
 
 
 @pytest.mark.parametrize("padding", [0, 1, 2])

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,8 @@ from imaginable.apps._rows import Figure, Row, row
 from imaginable.core import seeds
 from imaginable.core.errors import UserError
 from imaginable.data import images
-from imaginable.methods._method import Bounds, Decodes, Encodes, Quantises, Samples, Translates
+from imaginable.latent import interpolate
+from imaginable.methods._method import Bounds, Decodes, Encodes, Quantises, Samples, Styles, Translates
 from imaginable.metrics import structure
 from imaginable.metrics.likelihood import bits_per_dimension, bounds, mean_and_error
 from imaginable.metrics.path_length import perceptual_path_length
@@ -86,10 +87,13 @@ class Measured:
     @cached_property
     def rows(self) -> list[Row]:
         if self.draws:
-            of_samples = [*self.drawn.rows(), self._smoothness()]
+            of_samples = [*self.drawn.rows(), *self._smoothness()]
         else:
             why = f"{self.model.name} has no prior to draw samples from (imaginable sample RUN --prior fitted fits one)"
-            of_samples = [*_of_samples.without(self.reference, why), self._path_figure.none(why)]
+            of_samples = [
+                *_of_samples.without(self.reference, why),
+                *(figure.none(why) for figure in self._path_figures),
+            ]
         moved = _equivariance.rows(self.model, self.reference.seed)
         return [*of_samples, *moved, *self._reconstruction(), *self._likelihood()]
 
@@ -97,26 +101,56 @@ class Measured:
         return next((one for one in self.rows if one.key == key), None)
 
     @property
-    def _path_figure(self) -> Figure:
-        name = self.reference.extractor.figure("path length")
-        return Figure("path_length", f"{name} (latent smoothness)", "lower", of="pairs of codes")
+    def _path_figures(self) -> tuple[Figure, ...]:
+        """Of a model that Styles, paths between its z come first: they are what other models' codes are."""
+        of_styles = self.model.can(Styles)
+        places = {"path_length": " in Z", "path_length_w": " in W"} if of_styles else {"path_length": ""}
+        named = {key: self.reference.extractor.figure(f"path length{place}") for key, place in places.items()}
+        return tuple(
+            Figure(key, f"{name} (latent smoothness)", "lower", of="pairs of codes") for key, name in named.items()
+        )
 
-    def _smoothness(self) -> Row:
-        figure = self._path_figure
+    def _smoothness(self) -> Iterator[Row]:
+        figures = self._path_figures
         if self.model.can(Quantises):
-            return figure.none("the codes are entries of a codebook, with nothing between them")
-        return row(figure, self._path_length)
+            yield from (
+                figure.none("the codes are entries of a codebook, with nothing between them") for figure in figures
+            )
+            return
+        ways = (self._between_latents, self._between_codes) if self.model.can(Styles) else (self._between_codes,)
+        for figure, way in zip(figures, ways, strict=True):
+            yield row(figure, partial(self._path_length, way))
 
-    def _path_length(self) -> Score:
+    def _path_length(self, way: Callable[[Tensor, Tensor | None], Tensor]) -> Score:
         labels = None if self.labels is None else self.labels[:PAIRS]
-        pairs, seed = PAIRS if labels is None else len(labels), self.reference.seed
-        starts, stops = (self.model.latents(pairs, seeds.derive(seed, "path", end), label=labels) for end in (0, 1))
-        where = torch.rand(pairs, generator=seeds.generator(seed, "path")) * (1 - STEP)
+        pairs = PAIRS if labels is None else len(labels)
+        where = torch.rand(pairs, generator=seeds.generator(self.reference.seed, "path")) * (1 - STEP)
         before, after = (
-            self.reference.extractor.features_of(self._decoded(self.model.between(starts, stops, at), labels))
-            for at in (where, where + STEP)
+            self.reference.extractor.features_of(self._decoded(way(at, labels), labels)) for at in (where, where + STEP)
         )
         return perceptual_path_length(before, after, STEP)
+
+    def _between_codes(self, at: Tensor, labels: Tensor | None) -> Tensor:
+        """The code at `at`, (n,), on each way between two of the model's codes, (n, *code shape)."""
+        starts, stops = (self.model.latents(len(at), seed, label=labels) for seed in self._ends)
+        return self.model.between(starts, stops, at)
+
+    def _between_latents(self, at: Tensor, labels: Tensor | None) -> Tensor:
+        """The same of a model that Styles, where the way is along the sphere between the codes' z, which are normal."""
+        method, (nets, spec) = self.model.method, (self.model.trained.networks, self.model.trained.spec)
+        assert isinstance(method, Samples)
+        assert isinstance(method, Styles)
+        starts, stops = (
+            method.prior(nets, len(at), spec, seeds.generator(seed, "sample"), labels) for seed in self._ends
+        )
+        with torch.no_grad():
+            return method.map(nets, interpolate.between(starts, stops, at), labels)
+
+    @property
+    def _ends(self) -> tuple[int, int]:
+        """Seeds of the codes at both ends of the paths."""
+        first, last = (seeds.derive(self.reference.seed, "path", end) for end in (0, 1))
+        return first, last
 
     @property
     def _similarities(self) -> tuple[Figure, ...]:

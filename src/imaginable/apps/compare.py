@@ -21,7 +21,7 @@ from imaginable.training.run import Run
 _SECTIONS = {
     "Closeness to the data": ("fd", "kd", "precision", "density", "classifier_score"),
     "Sharpness": ("sharpness", "swd_"),
-    "Latent smoothness": ("path_length",),
+    "Latent smoothness": ("path_length", "path_length_w"),
     "Following shifts and turns": ("eq_t", "eq_r"),
     "Training stability": ("setback", "losses", "rollbacks", "diagnosis", "seeds"),
     "Likelihood": ("bound", "bits_per_dimension"),

@@ -139,9 +139,12 @@ def gradient_of_weight(slope: Tensor, x: Tensor, weight: Tensor, geometry: Geome
 
 def _backward(slope: Tensor, x: Tensor, weight: Tensor, geometry: Geometry, wanted: int) -> Tensor:
     """The gradient at the input (0) or at the weight (1)."""
-    mask, none = [wanted == 0, wanted == 1, False], [0, 0]
+    mask, none, precision = [wanted == 0, wanted == 1, False], [0, 0], slope.dtype
+    if precision == torch.bfloat16 and geometry.groups > 1 and max(geometry.stride) > 1:
+        # oneDNN's only kernel for it takes ten times as long as the one in float32
+        slope, x, weight = slope.float(), x.float(), weight.float()
     both = torch.ops.aten.convolution_backward(
         slope, x, weight, None, geometry.stride, geometry.padding, [1, 1], False, none, geometry.groups, mask
     )
-    gradient: Tensor = both[wanted]
+    gradient: Tensor = both[wanted].to(precision)
     return gradient

@@ -72,3 +72,11 @@ class EqualisedConvolution(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         bias = None if self.bias is None else self.bias * self.bias_gain
         return convolved(x, self.weight * self.weight_gain, bias, self.geometry)
+
+    @torch.no_grad()
+    def fold(self) -> None:
+        """Multiplies the scales into weight and bias for good, for use only: the same map."""
+        self.weight.mul_(self.weight_gain)
+        if self.bias is not None:
+            self.bias.mul_(self.bias_gain)
+        self.weight_gain = self.bias_gain = 1.0

@@ -10,18 +10,29 @@ from torch import nn
 from torch.nn.utils import parametrize
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from imaginable.nn.equalised import EqualisedConvolution
+from imaginable.nn.modulated import ModulatedConvolution
+
 _LAYERS = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 
 
 def halved(networks: nn.Module) -> nn.Module:
-    """For use under autocast. Batch norms go into the convolutions before them, doublings to few channels become plain
-    convolutions; what multiplies is bfloat16 and not converted at every use, all else stays float32."""
+    """For use under autocast. Batch norms go into the convolutions before them and scales at run time into weights,
+    doublings to few channels become plain convolutions; what multiplies is bfloat16 and not converted at every use, all
+    else stays float32."""
     networks = folded(networks)
+    for layer in list(networks.modules()):
+        for name, child in layer.named_children():
+            if isinstance(child, ModulatedConvolution):
+                layer.add_module(name, child.for_use())
     for layers in [module for module in networks.modules() if isinstance(module, nn.Sequential)]:
         for number, layer in enumerate(layers):
             if isinstance(layer, nn.ConvTranspose2d) and _doubles_to_few(layer):
                 layers[number] = shuffled(layer)
     for layer in networks.modules():
+        if isinstance(layer, EqualisedConvolution):
+            layer.fold()
+            layer.to(torch.bfloat16)
         # a weight that is worked out at its use is so in float32
         if isinstance(layer, _LAYERS) and not parametrize.is_parametrized(layer):
             layer.to(torch.bfloat16)
