@@ -40,7 +40,7 @@ class ModulatedConvolution(nn.Module):
     weights are then brought to norm 1 (equation 3). The same numbers as from weights of the item's own, but x is scaled
     by s, convolved with the weights that all share, and the result scaled by the norms: a grouped convolution with
     weights for every item is slower. With `up`, zeros are put between the values of x and the result is low-pass
-    filtered. Styles and norms are worked out in float32.
+    filtered. A kernel of 1 has weights of the item's own all the same. Styles and norms are worked out in float32.
 
     Without `demodulate` the weights only have He et al.'s constant (`equalised`). b is 0 at the start, s is 1 for codes
     of 0; x of variance 1 then gives a variance of gain² either way.
@@ -88,6 +88,12 @@ class ModulatedConvolution(nn.Module):
 class ModulatedForUse(nn.Module):
     """The same layer for use only: products in bfloat16, all else in float32, gains multiplied in beforehand."""
 
+    weight: Tensor
+    squares: Tensor
+    bias: Tensor
+    affine: Tensor
+    start: Tensor
+
     def __init__(self, layer: ModulatedConvolution) -> None:
         super().__init__()
         weight = (layer.weight * layer.weight_gain).detach()
@@ -126,7 +132,7 @@ def _convolved(x: Tensor, weight: Tensor, up: bool) -> Tensor:
 def _pointwise(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """A kernel of 1 with weights of every item's own, (n, after, before): so few that this is the quick way."""
     out = torch.baddbmm(bias[:, None].to(x.dtype), weight.to(x.dtype), x.flatten(2))
-    return out.unflatten(2, x.shape[2:])
+    return out.view(*out.shape[:2], *x.shape[2:])
 
 
 class Noise(nn.Module):
