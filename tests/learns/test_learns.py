@@ -69,6 +69,15 @@ def test_a_progan_makes_every_class(tmp_path: Path, digits: Dataset) -> None:
     assert nearest_class_shares(model.latents(500), model, digits).min() > 0.02
 
 
+def test_a_stylegan2_makes_the_class_it_is_asked_for(tmp_path: Path, digits: Dataset) -> None:
+    fields = {"size": 32, "width": 8, "most": 64, "latents": 64, "styles": 64, "depth": 4, "gamma": 0.2, "lr": 6e-3}
+    model = im.train("stylegan2", "digits", run=str(tmp_path / "run"), batch=32, images=30_000, **fields)
+    asked = model.in_turn(500)
+    assert asked is not None
+    made = judged(model.latents(500, label=asked), model, digits)
+    assert (made == asked.numpy()).mean() > 0.6
+
+
 def test_ganomaly_tells_a_digit_it_never_saw(tmp_path: Path, digits: Dataset) -> None:
     """0.950 ± 0.013 when it was written, without zeros."""
     good = digits.train[digits.labels[digits.train] != 0]
@@ -132,11 +141,16 @@ def test_an_autoencoder_has_dead_zones_where_a_vae_has_none() -> None:
 
 
 def nearest_class_shares(z: torch.Tensor, model: im.Model, dataset: Dataset) -> np.ndarray:
-    """Share of samples that each class gets by the three nearest training images."""
+    """Share of samples that each class gets."""
+    return np.bincount(judged(z, model, dataset), minlength=10) / len(z)
+
+
+def judged(z: torch.Tensor, model: im.Model, dataset: Dataset) -> np.ndarray:
+    """The class of each sample by the three nearest training images."""
     train = dataset.items[dataset.train].reshape(len(dataset.train), -1)
     judge = KNeighborsClassifier(3).fit(train, dataset.labels[dataset.train])
     samples = images.to_uint8(model.decode_tensor(z)).reshape(len(z), -1)
-    return np.bincount(judge.predict(samples), minlength=10) / len(samples)
+    return np.asarray(judge.predict(samples))
 
 
 @pytest.mark.parametrize("method", ["vae", "iwae", "ladder_vae", "beta_tc_vae"])

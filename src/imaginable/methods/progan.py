@@ -62,7 +62,7 @@ class Progan(Method[Adversaries]):
     couples = True  # the deviation within a group
     sizes = Sizes(least=16, most=1024, powers=True)
     presets: ClassVar = {
-        "small": {"width": 16, "most": 128, "latents": 128},
+        "small": {"width": 16, "most": 128, "latents": 128, "lr": 2e-3},
         "base": {},
         "paper": {"width": 16, "most": 512, "latents": 512},  # theirs at 1024 pixels: as wide beside smaller pictures
     }
