@@ -65,8 +65,7 @@ def _short(row: Row, common: int) -> str:
 def lines(comparison: Comparison) -> Iterator[str]:
     common = len(comparison.reference.items)
     for section in comparison.sections:
-        if section.sides:
-            yield section.title
+        yield section.title
         for side in section.sides:
             yield f"  {_of(side).name}"
             widest = max(map(len, side))
@@ -109,7 +108,7 @@ def page(comparison: Comparison) -> str:
         *(_pictured.samples(one, f"{name}: synthetic") for name, one in comparison.models.items()),
         _pictured.real(reference),
         "</div>",
-        *(_table(section, comparison) for section in comparison.sections if section.sides),
+        *(_table(section, comparison) for section in comparison.sections),
         "<h2>To compare the distances with</h2>",
         _pictured.frame(reference),
         "<h2>Plots</h2>",

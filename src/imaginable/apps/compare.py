@@ -119,5 +119,6 @@ def _sections(rows: dict[str, list[Row]]) -> list[Section]:
             known = next(found[key] for found in by_key.values() if key in found)
             absent = Figure(known.key, known.name, known.better).none("not measured for this method")
             sides.append({name: found.get(key, absent) for name, found in by_key.items()})
-        sections.append(Section(title, sides))
+        if sides:
+            sections.append(Section(title, sides))
     return sections
