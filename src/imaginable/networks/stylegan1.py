@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from imaginable.networks.stylegan2 import Mapping, widths
+from imaginable.networks.stylegan2 import Mapping, for_layers, widths
 from imaginable.nn.equalised import GAIN, EqualisedConvolution, EqualisedLinear, activated
 from imaginable.nn.minibatch import MinibatchDeviation
 from imaginable.nn.modulated import Noise, NoiseKind
@@ -107,10 +107,7 @@ class Stylegan1Generator(nn.Module):
 
     def map(self, z: Tensor, label: Tensor | None = None, truncation: float = 1.0) -> Tensor:
         """A code for every layer, (n, layers, styles), all the same. truncation: ψ, their distance to the average."""
-        w: Tensor = self.mapping(z, label)
-        if truncation != 1:
-            w = torch.lerp(self.average, w, truncation)
-        return w[:, None].expand(-1, self.layers, -1)
+        return for_layers(self.mapping(z, label), self.average, self.layers, truncation)
 
     def synthesize(self, w: Tensor, noise: NoiseKind = "random", generator: torch.Generator | None = None) -> Tensor:
         """Pictures of codes (n, layers, styles)."""

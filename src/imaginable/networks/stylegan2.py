@@ -64,6 +64,13 @@ class Mapping(nn.Module):
             return x
 
 
+def for_layers(w: Tensor, average: Tensor, layers: int, truncation: float) -> Tensor:
+    """w (n, styles) as every layer's code, (n, layers, styles), at ψ = truncation of its distance to the average."""
+    if truncation != 1:
+        w = torch.lerp(average, w, truncation)
+    return w[:, None].expand(-1, layers, -1)
+
+
 class StyledConvolution(nn.Module):
     """Modulated 3 x 3 convolution, noise, leaky ReLU: (n, before, h, w) and w (n, styles) -> (n, after, size, size)."""
 
@@ -128,10 +135,7 @@ class Stylegan2Generator(nn.Module):
 
     def map(self, z: Tensor, label: Tensor | None = None, truncation: float = 1.0) -> Tensor:
         """A code for every layer, (n, layers, styles), all the same. truncation: ψ, their distance to the average."""
-        w: Tensor = self.mapping(z, label)
-        if truncation != 1:
-            w = torch.lerp(self.average, w, truncation)
-        return w[:, None].expand(-1, self.layers, -1)
+        return for_layers(self.mapping(z, label), self.average, self.layers, truncation)
 
     def synthesize(
         self,

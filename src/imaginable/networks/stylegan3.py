@@ -19,7 +19,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from imaginable.networks.stylegan2 import Mapping
+from imaginable.networks.stylegan2 import Mapping, for_layers
 from imaginable.networks.stylegan3_layers import ModulatedConvolution, SynthesisLayer, Waves, follow, stages
 
 OUTPUT_SCALE = 0.25
@@ -96,9 +96,7 @@ class Stylegan3Generator(nn.Module):
         w: Tensor = self.mapping(z, label)
         if track:
             follow(self.average, w.detach().mean(0), track)
-        if truncation != 1:
-            w = torch.lerp(self.average, w, truncation)
-        return w[:, None].expand(-1, len(self.synthesis.layers) + 2, -1)
+        return for_layers(w, self.average, len(self.synthesis.layers) + 2, truncation)
 
     def forward(self, z: Tensor, label: Tensor | None = None, truncation: float = 1.0, track: float = 0.0) -> Tensor:
         x: Tensor = self.synthesis(self.map(z, label, truncation, track), track)
