@@ -87,7 +87,7 @@ def test_pictures_and_opinions_are_those_of_the_files_networks(
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
     assert found.std() > 0.01
     imported = _official.read(path)
-    assert imported.judged
+    assert not imported.unjudged
     torch.testing.assert_close(
         method.judge(imported.trained.networks, expected, label), method.judge(nets, expected, label)
     )
@@ -124,8 +124,34 @@ def test_without_a_discriminator_it_says_so(tmp_path: Path, capsys: pytest.Captu
     generator, _ = theirs(networks(OF_2))
     path = pickling.write(tmp_path / "official.PKL", generator)
     assert main(["import", str(path), "--run", str(tmp_path / "run")]) == 0
-    assert "no discriminator" in capsys.readouterr().out
+    assert "begins with a new discriminator: the file's is missing" in capsys.readouterr().out
     assert not (tmp_path / "run" / "checkpoint.pt").exists()
+
+
+UNJUDGED: dict[str, tuple[dict[str, Any], Callable[[dict[str, Tensor]], object], str]] = {
+    "of sums": ({"architecture": "skip"}, lambda d: None, "was made with architecture=skip; only resnet"),
+    "of another activation": ({"activation": "relu"}, lambda d: None, "activation=relu; only lrelu"),
+    "of other tensors": ({}, lambda d: d.pop("b8.skip.weight"), "discriminator's blocks.1.shortcut.weight is none"),
+}
+
+
+@pytest.mark.parametrize("kind", UNJUDGED)
+def test_a_discriminator_of_another_kind_is_left_out_and_told(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments, change, expected = UNJUDGED[kind]
+    nets = networks(OF_2)
+    generator, judge = theirs(nets)
+    change(judge)
+    path = pickling.write(tmp_path / "official.pkl", generator, judge, {}, arguments)
+    assert main(["import", str(path), "--run", str(tmp_path / "run")]) == 0
+    said = capsys.readouterr().out
+    assert "begins with a new discriminator: the file's" in said
+    assert expected in said
+    assert not (tmp_path / "run" / "checkpoint.pt").exists()
+    z, model = torch.randn(2, 8), models.load(tmp_path / "run")
+    pictures, found = (one.decode(one_nets, z) for one, one_nets in each(OF_2, nets, model))
+    torch.testing.assert_close(found, pictures, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("protocol", [3, 4])
@@ -295,7 +321,6 @@ SPOILED: dict[str, tuple[Change, str]] = {
         "[4, 5, 12] channels",
     ),
     "another filter": (lambda g, d: g["synthesis.b8.resample_filter"].zero_(), "another filter"),
-    "another discriminator": (lambda g, d: d.pop("b8.skip.weight"), "discriminator's blocks.1.shortcut.weight is none"),
     "a line in a name": (lambda g, d: g.update({"synthesis.b8.a\nb": torch.ones(1)}), "a?b is (1,)"),
     "many channels": (lambda g, d: g.update({"synthesis.b16.torgb.weight": torch.ones(5, 4, 1, 1)}), "of 5 channels"),
 }
@@ -303,10 +328,9 @@ SPOILED: dict[str, tuple[Change, str]] = {
 
 ARGUMENTS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "a residual generator": ({"architecture": "resnet"}, {}, "architecture=resnet; only skip"),
-    "a discriminator of sums": ({}, {"architecture": "skip"}, "architecture=skip; only resnet"),
     "another activation": ({"block_kwargs": {"activation": "relu"}}, {}, "activation=relu; only lrelu"),
     "a number of many digits": ({"activation": 2**100_000}, {}, "activation=int; only lrelu"),
-    "another rate": ({}, {"mapping_kwargs": {"lr_multiplier": [1]}}, "lr_multiplier=list; only 0.01"),
+    "another rate": ({"mapping_kwargs": {"lr_multiplier": [1]}}, {}, "lr_multiplier=list; only 0.01"),
 }
 
 

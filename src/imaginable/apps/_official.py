@@ -47,10 +47,10 @@ _ALWAYS: dict[str, object] = {
 
 @dataclass(frozen=True)
 class Imported:
-    """trained: with the averaged generator. judged: whether the file's discriminator is in it, too."""
+    """trained: with the averaged generator, and the file's discriminator unless there is a reason `unjudged`."""
 
     trained: Trained
-    judged: bool
+    unjudged: str = ""
 
 
 @dataclass(frozen=True)
@@ -103,16 +103,28 @@ def _imported(generator: _Network, discriminator: _Network | None) -> Imported:
         raise RefusedError(f"makes pictures of {spec.shape[0]} channels; 1 and 3 can be read")
     method.check(spec)
     states = {"generator": _renamed(stylegan3.from_public if of_3 else stylegan2.from_public, generator)}
-    if discriminator is not None:
-        _check(discriminator, {"architecture": "resnet"})
-        states["discriminator"] = _renamed(stylegan2.from_public, discriminator)
     with torch.device("meta"):  # nothing is allocated before all sizes are known to be the file's
-        _fit(method.networks(spec, {}), states)
+        expected = method.networks(spec, {})
+    _fit(expected, "generator", states["generator"])
+    unjudged = ""
+    try:
+        states["discriminator"] = _discriminator(expected, discriminator)
+    except RefusedError as error:  # that of CIFAR-10's official file, for one, is not residual
+        unjudged = str(error)
     with torch.random.fork_rng(devices=[]):
         networks = method.networks(spec, {}).eval().requires_grad_(False)
     for name, state in states.items():
         networks.get_submodule(name).load_state_dict(state)
-    return Imported(Trained(method, networks, spec), discriminator is not None)
+    return Imported(Trained(method, networks, spec), unjudged)
+
+
+def _discriminator(expected: nn.Module, found: _Network | None) -> dict[str, Tensor]:
+    if found is None:
+        raise RefusedError("is missing")
+    _check(found, {"architecture": "resnet"})
+    state = _renamed(stylegan2.from_public, found)
+    _fit(expected, "discriminator", state)
+    return state
 
 
 def _check(network: _Network, further: dict[str, object]) -> None:
@@ -142,14 +154,13 @@ def _renamed(rename: Callable[[Mapping[str, Tensor]], dict[str, Tensor]], networ
         raise RefusedError("does not fit: its embedding of classes is none") from error
 
 
-def _fit(networks: nn.Module, states: Mapping[str, Mapping[str, Tensor]]) -> None:
-    for player, state in states.items():
-        wanted = {name: tuple(value.shape) for name, value in networks.get_submodule(player).state_dict().items()}
-        found = {name: tuple(value.shape) for name, value in state.items()}
-        for name in sorted(wanted.keys() | found.keys()):
-            if wanted.get(name) != found.get(name):
-                has, needs = (shapes.get(name, "none") for shapes in (found, wanted))
-                raise RefusedError(f"does not fit: the {player}'s {name} is {has}, and {needs} was expected")
+def _fit(networks: nn.Module, player: str, state: Mapping[str, Tensor]) -> None:
+    wanted = {name: tuple(value.shape) for name, value in networks.get_submodule(player).state_dict().items()}
+    found = {name: tuple(value.shape) for name, value in state.items()}
+    for name in sorted(wanted.keys() | found.keys()):
+        if wanted.get(name) != found.get(name):
+            has, needs = (shapes.get(name, "none") for shapes in (found, wanted))
+            raise RefusedError(f"does not fit: the {player}'s {name} is {has}, and {needs} was expected")
 
 
 def _mapping(generator: _Network) -> tuple[int, int, int, tuple[str, ...]]:

@@ -27,7 +27,7 @@ def import_(path: Path, *, run: str, size: int | None = None, say: Say = print) 
             raise UserError(f"--size {size}: a .pkl makes pictures of the size it was trained at; leave it out")
         imported = _official.read(path)
         _save(imported.trained, found, path)
-        if imported.judged:
+        if not imported.unjudged:
             _keep_discriminator(imported.trained, found)
         for line in _told(imported, found, path):
             say(line)
@@ -70,5 +70,5 @@ def _told(imported: Imported, run: Run, path: Path) -> Iterator[str]:
         "" if spec.classes else " --unlabelled"
     )
     yield f"  or     imaginable train {name_of(trained.method)} DATA --from {run.folder} --size {spec.shape[-1]}{flags}"
-    if not imported.judged:
-        yield "  (the file has no discriminator: there training begins with a new one)"
+    if imported.unjudged:
+        yield f"  (there training begins with a new discriminator: the file's {imported.unjudged})"
