@@ -9,9 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from studio_desk import Desk, Room, browser, desk
 from studio_styles import LAYERS, styled
 from test_page_readable import check
+
+from imaginable.apps import _fast_encoder
+from imaginable.data.drawn import draw_sneaker
 
 __all__ = ["browser", "desk"]  # fixtures
 
@@ -210,3 +214,25 @@ def test_layers_and_mixes_are_readable(browser: Any, room: Room, width: int, sch
     problems += check(desk, f"styles-{width}-{scheme}-choose")
     context.close()
     assert problems == []
+
+
+def test_a_photo_is_looked_for_in_both_spaces(
+    sent: tuple[Desk, list[dict[str, Any]]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_fast_encoder, "IMAGES", 64)
+    desk, _ = sent
+    Image.fromarray(draw_sneaker({"sole_height": 0.12}, 32)).save(tmp_path / "shoe.png")
+    desk.offer("Your photo", tmp_path / "shoe.png")
+    each, one = (desk.button(name) for name in ("A code for each layer", "One code for all"))
+    found = "one => !one.disabled"
+    desk.page.wait_for_function(found, arg=one.element_handle(), timeout=120_000)
+    assert [each.get_attribute("aria-pressed"), one.get_attribute("aria-pressed")] == ["true", "false"]
+    refined = desk.page.get_by_alt_text("Refined")
+    before = refined.get_attribute("src")
+    one.click()
+    assert one.is_disabled()
+    desk.page.wait_for_function(found, arg=one.element_handle(), timeout=120_000)
+    assert [each.get_attribute("aria-pressed"), one.get_attribute("aria-pressed")] == ["false", "true"]
+    assert refined.get_attribute("src") != before
+    desk.button("Edit it").click()
+    desk.said("Your photo is on the table")

@@ -13,8 +13,10 @@ import pytest
 import torch
 from studio_page import Page, ask, design, frame, opened
 from studio_styles import LAYERS, STYLES, styled
+from test_studio_jobs import followed, over, photo
 
 import imaginable
+from imaginable.apps import _fast_encoder
 from imaginable.studio.runs import Runs
 
 ALL = [1, LAYERS]
@@ -181,3 +183,30 @@ def test_codes_of_the_largest_official_models_pass_the_wire(page: Page) -> None:
     assert isinstance(answer, str)
     assert "9216 numbers" in json.loads(answer)["error"]
     assert "9216 numbers" in page.post("/api/runs/stylegan2/fold", design=wanted).json()["error"]
+
+
+def test_a_photo_is_looked_for_as_one_code_or_one_for_each_layer(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_fast_encoder, "IMAGES", 64)
+    content = photo()
+
+    def found(query: str) -> np.ndarray:
+        with page.socket() as socket:
+            job = page.http.post(f"/api/runs/stylegan2/photo{query}", content=content).json()["job"]
+            end = followed(socket, job, over)
+        assert end["state"] == "done", end
+        return np.array(end["result"]["code"]).reshape(LAYERS, STYLES)
+
+    one = found("?space=w")
+    assert np.array_equal(one, np.broadcast_to(one[0], one.shape))
+    each = found("?space=w%2B")
+    assert not np.array_equal(each, np.broadcast_to(each[0], each.shape))
+    assert np.array_equal(found(""), each)
+
+
+@pytest.mark.parametrize(
+    ("where", "said"), [("stylegan2/photo?space=x", "w or w+ was expected"), ("vae/photo?space=w", "no layers")]
+)
+def test_a_space_that_there_is_not_is_refused_in_a_line(page: Page, where: str, said: str) -> None:
+    answer = page.http.post(f"/api/runs/{where}", content=photo())
+    assert answer.status_code == 400
+    assert said in answer.json()["error"]

@@ -196,12 +196,12 @@ class Studio:
     # ---- long work
 
     async def _photo(self, request: Request) -> Response:
-        run = request.path_params["run"]
+        run, space = request.path_params["run"], request.query_params.get("space")
         raw = await self.uploads.read(request, photos.MOST_BYTES)
-        x = await self.workers.later(photos.read, self.runs, run, raw)
+        photo = await self.workers.later(photos.read, self.runs, run, raw, space)
 
         async def work(job: Job) -> None:
-            await photos.invert(job, x, run, self.runs, self.workers)
+            await photos.invert(job, photo, run, self.runs, self.workers)
 
         return JSONResponse({"job": self.jobs.start("photo", work)})
 

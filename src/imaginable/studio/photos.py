@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, cast, get_args
 
 import torch
 from torch import Tensor
 
 from imaginable import model as models
+from imaginable.apps._codes import Space, space_of
 from imaginable.apps._fast_encoder import Cancelled
 from imaginable.apps._inverter import Inverter
 from imaginable.core.errors import UserError
@@ -28,9 +30,19 @@ _NEWS = 0.01
 """of all the work: less is not worth a message"""
 
 
-def read(runs: Runs, run: str, raw: bytes) -> Tensor:
-    """The photo as the model sees it, (1, c, h, w)."""
-    return images.to_float(taken(raw, runs.get(run).model.shape).pixels[None])
+@dataclass(frozen=True)
+class Photo:
+    """As the model sees it, (1, c, h, w), and where its code is looked for."""
+
+    x: Tensor
+    space: Space | None
+
+
+def read(runs: Runs, run: str, raw: bytes, space: str | None = None) -> Photo:
+    model = runs.get(run).model
+    if space not in (None, *get_args(Space)):
+        raise UserError(f"space={space}: w or w+ was expected")
+    return Photo(images.to_float(taken(raw, model.shape).pixels[None]), space_of(model, cast(Space | None, space)))
 
 
 def taken(raw: bytes, shape: Shape, what: str = "the photo") -> Decoded:
@@ -45,7 +57,7 @@ def taken(raw: bytes, shape: Shape, what: str = "the photo") -> Decoded:
         raise UserError(f"{what} cannot be used: {error}") from error
 
 
-async def invert(job: Job, x: Tensor, run: str, runs: Runs, workers: Workers) -> None:
+async def invert(job: Job, photo: Photo, run: str, runs: Runs, workers: Workers) -> None:
     """Finds the photo's code; says first how well the model finds pictures of its own."""
     loop = asyncio.get_running_loop()
 
@@ -54,7 +66,7 @@ async def invert(job: Job, x: Tensor, run: str, runs: Runs, workers: Workers) ->
 
     work = _Work(job, tell)
     try:
-        result = await workers.long(work.result, x, run, runs)
+        result = await workers.long(work.result, photo, run, runs)
     except Cancelled:
         job.tell(state="cancelled", line="cancelled")
     else:
@@ -69,7 +81,7 @@ class _Work:
         self._tell = tell
         self._told = -1.0
 
-    def result(self, x: Tensor, run: str, runs: Runs) -> dict[str, Any]:
+    def result(self, photo: Photo, run: str, runs: Runs) -> dict[str, Any]:
         served = runs.get(run)
         model = models.load(served.folder)  # gradients go through it, while the sliders use the other one
         inverter = Inverter.of(
@@ -80,10 +92,11 @@ class _Work:
             cancelled=self._job.cancelled.is_set,
         )
         start = 0.0 if inverter.encoder is model else _TRAINING
-        yardstick = inverter.yardstick(on_step=self._step(start, _YARDSTICK, "finding pictures of its own, to compare"))
-        found = inverter.invert(x, on_step=self._step(_YARDSTICK, 1.0, "finding the photo"))
+        own = self._step(start, _YARDSTICK, "finding pictures of its own, to compare")
+        yardstick = inverter.yardstick(on_step=own, space=photo.space)
+        found = inverter.invert(photo.x, space=photo.space, on_step=self._step(_YARDSTICK, 1.0, "finding the photo"))
         error = float(found.error[0])
-        shown = torch.cat([x, found.encoded[:1], found.refined[:1]])
+        shown = torch.cat([photo.x, found.encoded[:1], found.refined[:1]])
         original, encoded, refined = (wire.data_url(array) for array in images.to_uint8(shown))
         label = None if found.label is None or found.label[0] < 0 else model.classes[int(found.label[0])]
         return {

@@ -48,7 +48,9 @@ async function upload(path, file) {
   const headers = { "Content-Type": "application/octet-stream" };
   return (await request(path, { method: "POST", headers, body: file })).json();
 }
-export const photo = (run, file) => upload(of(run, "photo"), file);
+/** space: where its code is looked for, w or w+, of a model with layers. */
+export const photo = (run, file, space) =>
+  upload(of(run, space ? `photo?space=${encodeURIComponent(space)}` : "photo"), file);
 
 // --- pictures of pictures
 

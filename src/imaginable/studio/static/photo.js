@@ -4,6 +4,10 @@ import * as api from "./api.js";
 import { button, dialog, el, figure, say } from "./dom.js";
 
 const LIMIT = 20_000_000;
+const SPACES = [
+  ["w+", "A code for each layer", "Comes nearer to the photo (W+)"],
+  ["w", "One code for all", "Stays where the model knows its way, and edits better (W)"],
+];
 
 export class Photo {
   #table;
@@ -52,9 +56,14 @@ class Recovery {
     this.places = ["Original", "Encoded", "Refined"].map((title) => place(title));
     this.places[0].show(this.source);
     this.bar = el("progress", { max: 1, value: 0, aria: { label: "Progress" } });
-    this.line = el("p", { class: "verdict", aria: { live: "polite" } }, "Sending the photo …");
+    this.line = el("p", { class: "verdict", aria: { live: "polite" } });
     this.facts = el("div", { class: "facts" });
     this.edit = button("Edit it", () => this.#edit(), { kind: "primary", disabled: true });
+    this.spaces = run.layers ? SPACES.map((one) => this.#space(...one)) : [];
+    if (run.layers)
+      this.dialog.body.append(
+        el("div", { class: "segments", role: "group", aria: { label: "Looked for as" } }, this.spaces),
+      );
     this.dialog.body.append(
       el(
         "div",
@@ -68,9 +77,22 @@ class Recovery {
     this.dialog.foot.append(this.edit);
   }
 
-  async start() {
+  #space(space, title, hint) {
+    return button(title, () => this.start(space), { kind: "segment", hint, data: { space } });
+  }
+
+  async start(space = this.#run.layers ? SPACES[0][0] : null) {
+    this.#done = false;
+    [this.bar.value, this.bar.hidden] = [0, false];
+    this.edit.disabled = true;
+    this.line.classList.remove("bad");
+    this.line.textContent = "Sending the photo …";
+    for (const one of this.spaces) {
+      one.disabled = true; // until this one is found: an encoder's training would be lost
+      one.setAttribute("aria-pressed", String(one.dataset.space === space));
+    }
     try {
-      const { job } = await api.photo(this.#run.id, this.#file);
+      const { job } = await api.photo(this.#run.id, this.#file, space);
       this.#job = job;
       this.#unfollow = this.#jobs.follow(job, (news) => this.#news(news));
     } catch (error) {
@@ -86,12 +108,18 @@ class Recovery {
     return news.state === "done" && this.#finish(news.result);
   }
 
-  #finish(result) {
+  #end(text) {
     this.#done = true;
+    this.#unfollow?.();
+    this.bar.hidden = true;
+    this.line.textContent = text;
+    for (const one of this.spaces) one.disabled = false;
+  }
+
+  #finish(result) {
+    this.#end(result.verdict);
     this.result = result;
     [result.original, result.encoded, result.refined].forEach((source, index) => this.places[index].show(source));
-    this.bar.hidden = true;
-    this.line.textContent = result.verdict;
     const facts = [
       ["Encoded", result.error_before],
       ["Refined", result.error],
@@ -107,9 +135,7 @@ class Recovery {
   }
 
   #fail(text) {
-    this.#done = true;
-    this.bar.hidden = true;
-    this.line.textContent = text;
+    this.#end(text);
     this.line.classList.add("bad");
   }
 
