@@ -45,7 +45,9 @@ def trial(options: argparse.Namespace, path: float, seed: int) -> None:
     if not run.exists():
         lasting = {"size": options.size, "images": options.images, "seed": seed, "run": str(run)}
         im.train("stylegan2", options.data, path=path, **SETTINGS, **lasting)
-    elif not (run / "report.html").exists() and resume(run):
+    elif not (run / "report.html").exists():
+        resume(run)
+    if not (run / "report.html").exists():
         raise SystemExit("the same command goes on from here")
     append(options.rows, key | measured(im.load(run), options.data), COLUMNS)
 
