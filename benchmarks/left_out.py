@@ -51,6 +51,8 @@ def trial(options: argparse.Namespace, left_out: int, method: str, first: bool) 
     if not (run / "report.html").exists():
         preset = {"vae": {"width": 16, "latents": 32}, "ganomaly": {"width": 32}}.get(method, {})
         im.train(method, str(train), size=32, images=options.images, run=str(run), **preset)
+        if not (run / "report.html").exists():  # stopped by Ctrl-C: half a model is not measured
+            raise SystemExit(f"{run} was stopped: remove it, or go on with `imaginable resume {run}`")
     model = im.load(run)
     classes = sorted({int(one) for one in np.load(data)["test_labels"]})
     detector = Detector.of(model, run)
